@@ -1,0 +1,1 @@
+"""The RETS dialects: login answers, reply codes, search results, GetObject answers, DMQL."""

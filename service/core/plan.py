@@ -1,0 +1,297 @@
+"""The two decisions of the whole program, both pure.
+
+`plan_listing` compares what a feed says with what is stored, before any byte: what to ask for.
+`settle` looks at what came: what becomes true. By sequence (the record lists its photos) and by
+whole set (it does not) differ only in where the truth about a set stands: in the record, or in a
+complete answer.
+
+Nothing is deleted on doubt: a photo leaves a set only because a record that is complete does not
+list it, or because an answer that is complete does not hold it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+from parsers.records import (
+    DEFAULT_ID,
+    WHOLE_SET,
+    Absent,
+    Denied,
+    Image,
+    ListingState,
+    Outcome,
+    PhotoRef,
+    Redirect,
+    Retryable,
+    Unknown,
+)
+from service.core.photos import StoredPhoto, StoredSet, default_ref
+
+
+class Gate(StrEnum):
+    """Which fact about a photo says that its bytes are new."""
+
+    STAMP = "stamp"
+    URL = "url"
+
+
+@dataclass(frozen=True, slots=True)
+class FeedRules:
+    """How a feed's photos are compared. `default_only` keeps SequenceID 0 alone (seed 002)."""
+
+    default_only: bool = False
+    gate: Gate = Gate.STAMP
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to ask of the feed for one listing.
+
+    `ask` holds photo ids; empty asks nothing, None asks for the whole set. `desired` is the set as
+    the record lists it, or None where only an answer can tell.
+    """
+
+    said: ListingState
+    desired: tuple[PhotoRef, ...] | None
+    ask: tuple[str, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One outcome, with what the answer itself says of the photo."""
+
+    ref: PhotoRef
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How the photos of a set fared: same bytes in the same place, same bytes elsewhere, no more."""
+
+    unchanged: int = 0
+    moved: int = 0
+    removed: int = 0
+    failed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """What becomes true. `dropped` are object names that the set needs no more.
+
+    `owed` says what is still missing (empty: the listing is settled); `retry` whether asking
+    again can help.
+    """
+
+    before: StoredSet
+    after: StoredSet
+    dropped: frozenset[str] = frozenset()
+    tally: Tally = field(default_factory=Tally)
+    owed: str = ""
+    retry: bool = True
+
+    @property
+    def changed(self) -> bool:
+        """Whether readers will see a new generation."""
+        return self.after.generation != self.before.generation
+
+    @property
+    def settled(self) -> bool:
+        """Whether the listing is now as the feed says."""
+        return not self.owed
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """The stored set stays as it is. `retry` False: asking again does not help."""
+
+    why: str
+    retry: bool = True
+    failed: int = 1
+
+
+def plan_listing(said: ListingState, stored: StoredSet, rules: FeedRules) -> Plan:
+    """What to ask for, given what the feed says and what is stored."""
+    if said.photos is None:
+        whole = (DEFAULT_ID,) if rules.default_only else None
+        return Plan(said, None, () if _set_is_current(said, stored) else whole)
+    desired = _chosen(said.photos, rules)
+    have = {photo.ref.id: photo for photo in stored.photos}
+    ask = tuple(ref.id for ref in desired if not _is_current(ref, have.get(ref.id), rules.gate))
+    # Everything is new: one request for the whole set costs less than a list of ids.
+    everything = len(ask) == len(desired) > 1
+    return Plan(said, desired, None if everything else ask)
+
+
+def settle(
+    plan: Plan, answers: Mapping[str, Answer], stored: StoredSet, *, complete: bool
+) -> Commit | Refusal:
+    """What becomes true once the answers are in; `complete` when the whole answer came and ended well."""
+    if plan.desired is None:
+        if plan.ask == ():
+            return _commit(stored, stored)
+        return _settle_whole_set(plan, answers, stored, complete=complete)
+    return _settle_by_sequence(plan, plan.desired, answers, stored)
+
+
+def remove_listing(stored: StoredSet) -> Commit:
+    """The listing is gone from its feed: its manifest goes now, its objects after the grace period."""
+    after = StoredSet(stored.key, stored.generation, gone=True)
+    return _commit(stored, after)
+
+
+# By whole set: the truth is a complete answer.
+
+
+def _set_is_current(said: ListingState, stored: StoredSet) -> bool:
+    """The whole-set gate (seed 002, Compact Search): an equal PhotosChangeTimestamp.
+
+    Without a stamp the feed gives no gate, so the set is asked for whenever the listing comes up,
+    except where the record counts no photos and none are stored.
+    """
+    if stored.generation == 0 or stored.gone:
+        return False
+    if said.stamp is None:
+        return said.expected_count == 0 and not stored.photos
+    return said.stamp == stored.stamp
+
+
+def _settle_whole_set(
+    plan: Plan, answers: Mapping[str, Answer], stored: StoredSet, *, complete: bool
+) -> Commit | Refusal:
+    came = tuple(
+        StoredPhoto(answer.ref, answer.outcome)
+        for answer in answers.values()
+        if isinstance(answer.outcome, Image)
+    )
+    doubt, retry = _doubt(plan, answers, len(came), complete=complete)
+    # A first load shows what came, since nothing can be mixed up or lost by it; a stored set is
+    # swapped only for one that is beyond doubt.
+    if doubt and (stored.photos or not came):
+        return Refusal(doubt, retry=retry, failed=_failures(answers) or 1)
+    photos = tuple(sorted(came, key=lambda photo: photo.ref.order))
+    after = StoredSet(plan.said.key, stored.generation, None if doubt else plan.said.stamp, photos)
+    return _commit(stored, after, owed=doubt, retry=retry, failed=_failures(answers))
+
+
+def _doubt(plan: Plan, answers: Mapping[str, Answer], images: int, *, complete: bool) -> tuple[str, bool]:
+    """Why the answer may not be the whole set ("" when it is), and whether asking again can help."""
+    bad = {id_: answer.outcome for id_, answer in answers.items() if _is_failure(answer.outcome)}
+    if bad:
+        return describe(bad), not all(isinstance(outcome, Denied) for outcome in bad.values())
+    if not complete:
+        return "the answer was cut", True
+    if not answers:
+        return "the answer held nothing", True
+    counted = plan.said.expected_count
+    expected = min(counted, 1) if counted is not None and plan.ask is not None else counted
+    absent = sum(isinstance(answer.outcome, Absent) for id_, answer in answers.items() if id_ != WHOLE_SET)
+    # With the default photo alone there is nothing that could make up for its absence.
+    accounted = images + (absent if plan.ask is None else 0)
+    if expected is not None and accounted < expected:
+        return f"the answer holds {images} photos, the listing counts {counted}", True
+    return "", True
+
+
+# By sequence: the truth is the record.
+
+
+def _chosen(photos: tuple[PhotoRef, ...], rules: FeedRules) -> tuple[PhotoRef, ...]:
+    default = default_ref(photos)
+    if rules.default_only:
+        return (default,) if default else ()
+    return tuple(sorted(photos, key=lambda ref: ref.order))
+
+
+def _is_current(ref: PhotoRef, stored: StoredPhoto | None, gate: Gate) -> bool:
+    if stored is None:
+        return False
+    if gate is Gate.URL:
+        return ref.url == stored.ref.url
+    return ref.stamp == stored.ref.stamp
+
+
+def _settle_by_sequence(
+    plan: Plan, desired: tuple[PhotoRef, ...], answers: Mapping[str, Answer], stored: StoredSet
+) -> Commit:
+    have = {photo.ref.id: photo for photo in stored.photos}
+    asked = {ref.id for ref in desired} if plan.ask is None else set(plan.ask)
+    photos: list[StoredPhoto] = []
+    missing: dict[str, Outcome] = {}
+    for ref in desired:
+        if ref.id not in asked:
+            photos.append(StoredPhoto(ref, have[ref.id].image))
+            continue
+        outcome = _outcome_of(ref.id, answers)
+        if isinstance(outcome, Image):
+            caption = ref.caption or answers[ref.id].ref.caption
+            photos.append(StoredPhoto(replace(ref, caption=caption), outcome))
+            continue
+        missing[ref.id] = outcome
+        if ref.id in have:  # the old picture and its old stamp stay until the new one is here
+            photos.append(have[ref.id])
+    owed = describe(missing)
+    if not plan.said.complete:
+        listed = {ref.id for ref in desired}
+        photos += [photo for photo in stored.photos if photo.ref.id not in listed]
+        owed = owed or "the record lists fewer photos than it counts: nothing was removed"
+    after = StoredSet(plan.said.key, stored.generation, None if owed else plan.said.stamp, tuple(photos))
+    retry = not missing or not all(isinstance(outcome, Denied) for outcome in missing.values())
+    return _commit(stored, after, owed=owed, retry=retry, failed=len(missing))
+
+
+def _outcome_of(id_: str, answers: Mapping[str, Answer]) -> Outcome:
+    """The photo's own outcome, else the one that speaks for the set, else that nothing came."""
+    answer = answers.get(id_) or answers.get(WHOLE_SET)
+    return answer.outcome if answer else Unknown("no answer named this photo")
+
+
+# Both.
+
+
+def _is_failure(outcome: Outcome) -> bool:
+    return not isinstance(outcome, Image | Absent)
+
+
+def _failures(answers: Mapping[str, Answer]) -> int:
+    return sum(_is_failure(answer.outcome) for answer in answers.values())
+
+
+def describe(outcomes: Mapping[str, Outcome]) -> str:
+    """The failures as one line, the first three in words."""
+    texts = [f"photo {id_}: {_words(outcome)}" for id_, outcome in outcomes.items()]
+    more = f" and {len(texts) - 3} more" if len(texts) > 3 else ""
+    return "; ".join(texts[:3]) + more
+
+
+def _words(outcome: Outcome) -> str:
+    match outcome:
+        case Absent(why) | Denied(why) | Retryable(why):
+            return f"{type(outcome).__name__.lower()}: {why}"
+        case Unknown(evidence):
+            return f"unknown answer: {evidence}"
+        case Redirect():
+            return "only a URL came"
+        case Image():
+            return "image"
+
+
+def _commit(
+    stored: StoredSet, after: StoredSet, *, owed: str = "", retry: bool = True, failed: int = 0
+) -> Commit:
+    if after != stored or (stored.generation == 0 and not owed):
+        after = replace(after, generation=stored.generation + 1)
+    return Commit(stored, after, stored.names - after.names, _tally(stored, after, failed), owed, retry)
+
+
+def _tally(stored: StoredSet, after: StoredSet, failed: int) -> Tally:
+    before = {photo.ref.id: photo for photo in stored.photos}
+    shas = {photo.image.sha256 for photo in stored.photos}
+    now_ids = {photo.ref.id for photo in after.photos}
+    now_shas = {photo.image.sha256 for photo in after.photos}
+    same = sum(before.get(photo.ref.id) == photo for photo in after.photos)
+    known = sum(photo.image.sha256 in shas for photo in after.photos)
+    removed = sum(
+        photo.ref.id not in now_ids and photo.image.sha256 not in now_shas for photo in stored.photos
+    )
+    return Tally(unchanged=same, moved=known - same, removed=removed, failed=failed)
