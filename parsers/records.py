@@ -19,7 +19,8 @@ class PhotoRef:
     """What a feed says about one photo, before any byte of it.
 
     `id` is the SequenceID / Object-ID (RETS) or MediaKey (RESO) as text; `order` sorts a set;
-    `stamp` is the raw text of the time that moves when the picture does.
+    `stamp` is the raw text of the time that moves when the picture does. `caption` None: this record
+    does not speak of captions; "": it has none.
     """
 
     id: str

@@ -53,7 +53,7 @@ def _entry(feed: str, listing: str, photo: StoredPhoto, base: str, *, preferred:
         "MediaType": image.media_type,
         "ImageWidth": image.width,
         "ImageHeight": image.height,
-        "LongDescription": ref.caption,
+        "LongDescription": ref.caption or None,
         "ShortDescription": ref.caption[:50] if ref.caption else None,
         "MediaModificationTimestamp": ref.stamp,
         "MediaURL": base + photo.name,

@@ -123,14 +123,16 @@ def plan_listing(said: ListingState, stored: StoredSet, rules: FeedRules) -> Pla
     return Plan(said, desired, None if everything else ask)
 
 
-def settle(
-    plan: Plan, answers: Mapping[str, Answer], stored: StoredSet, *, complete: bool
-) -> Commit | Refusal:
-    """What becomes true once the answers are in; `complete` when the whole answer came and ended well."""
+def settle(plan: Plan, answers: Mapping[str, Answer], stored: StoredSet) -> Commit | Refusal:
+    """What becomes true once the answers are in.
+
+    An answer that did not end well holds a Retryable under WHOLE_SET, which speaks for all photos
+    that it did not bring.
+    """
     if plan.desired is None:
         if plan.ask == ():
             return _commit(stored, stored)
-        return _settle_whole_set(plan, answers, stored, complete=complete)
+        return _settle_whole_set(plan, answers, stored)
     return _settle_by_sequence(plan, plan.desired, answers, stored)
 
 
@@ -156,15 +158,13 @@ def _set_is_current(said: ListingState, stored: StoredSet) -> bool:
     return said.stamp == stored.stamp
 
 
-def _settle_whole_set(
-    plan: Plan, answers: Mapping[str, Answer], stored: StoredSet, *, complete: bool
-) -> Commit | Refusal:
+def _settle_whole_set(plan: Plan, answers: Mapping[str, Answer], stored: StoredSet) -> Commit | Refusal:
     came = tuple(
         StoredPhoto(answer.ref, answer.outcome)
         for answer in answers.values()
         if isinstance(answer.outcome, Image)
     )
-    doubt, retry = _doubt(plan, answers, len(came), complete=complete)
+    doubt, retry = _doubt(plan, answers, len(came))
     # A first load shows what came, since nothing can be mixed up or lost by it; a stored set is
     # swapped only for one that is beyond doubt.
     if doubt and (stored.photos or not came):
@@ -174,13 +174,11 @@ def _settle_whole_set(
     return _commit(stored, after, owed=doubt, retry=retry, failed=_failures(answers))
 
 
-def _doubt(plan: Plan, answers: Mapping[str, Answer], images: int, *, complete: bool) -> tuple[str, bool]:
+def _doubt(plan: Plan, answers: Mapping[str, Answer], images: int) -> tuple[str, bool]:
     """Why the answer may not be the whole set ("" when it is), and whether asking again can help."""
     bad = {id_: answer.outcome for id_, answer in answers.items() if _is_failure(answer.outcome)}
     if bad:
         return describe(bad), not all(isinstance(outcome, Denied) for outcome in bad.values())
-    if not complete:
-        return "the answer was cut", True
     if not answers:
         return "the answer held nothing", True
     counted = plan.said.expected_count
@@ -220,12 +218,11 @@ def _settle_by_sequence(
     missing: dict[str, Outcome] = {}
     for ref in desired:
         if ref.id not in asked:
-            photos.append(StoredPhoto(ref, have[ref.id].image))
+            photos.append(StoredPhoto(_captioned(ref, have[ref.id].ref), have[ref.id].image))
             continue
         outcome = _outcome_of(ref.id, answers)
         if isinstance(outcome, Image):
-            caption = ref.caption or answers[ref.id].ref.caption
-            photos.append(StoredPhoto(replace(ref, caption=caption), outcome))
+            photos.append(StoredPhoto(_captioned(ref, answers[ref.id].ref), outcome))
             continue
         missing[ref.id] = outcome
         if ref.id in have:  # the old picture and its old stamp stay until the new one is here
@@ -238,6 +235,11 @@ def _settle_by_sequence(
     after = StoredSet(plan.said.key, stored.generation, None if owed else plan.said.stamp, tuple(photos))
     retry = not missing or not all(isinstance(outcome, Denied) for outcome in missing.values())
     return _commit(stored, after, owed=owed, retry=retry, failed=len(missing))
+
+
+def _captioned(ref: PhotoRef, other: PhotoRef) -> PhotoRef:
+    """The record's caption; where the record does not speak of captions (None), the other's."""
+    return replace(ref, caption=other.caption) if ref.caption is None else ref
 
 
 def _outcome_of(id_: str, answers: Mapping[str, Answer]) -> Outcome:
@@ -259,7 +261,10 @@ def _failures(answers: Mapping[str, Answer]) -> int:
 
 def describe(outcomes: Mapping[str, Outcome]) -> str:
     """The failures as one line, the first three in words."""
-    texts = [f"photo {id_}: {_words(outcome)}" for id_, outcome in outcomes.items()]
+    texts = [
+        f"{'the set' if id_ == WHOLE_SET else 'photo ' + id_}: {_words(outcome)}"
+        for id_, outcome in outcomes.items()
+    ]
     more = f" and {len(texts) - 3} more" if len(texts) > 3 else ""
     return "; ".join(texts[:3]) + more
 

@@ -177,7 +177,7 @@ class Catalog(Protocol):
         """Step 4. Ignored when the generation has moved on."""
 
     def known_keys(self, feed: str) -> frozenset[str]:
-        """Listings that are stored and not gone."""
+        """Listings that are stored and not gone, or owed."""
 
     def due_deletions(self, feed: str, now: datetime, limit: int) -> list[str]:
         """Object keys whose grace period has passed."""

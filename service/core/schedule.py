@@ -15,11 +15,15 @@ PARKED_WAIT = timedelta(hours=24)
 """A parked listing is looked at daily: feeds do mend themselves, but not within the hour."""
 
 
-def next_attempt(attempts: int, now: datetime, jitter: float, after: float | None = None) -> datetime:
+def next_attempt(
+    attempts: int, now: datetime, jitter: float, after: float | None = None, *, retry: bool = True
+) -> datetime:
     """When attempt number `attempts` + 1 is due; `jitter` in 0..1 spreads it over half the wait.
 
     `after` is the wait in seconds that the peer asked for; it is never undercut.
     """
+    if is_parked(attempts, retry=retry):
+        return now + PARKED_WAIT
     wait: timedelta = min(FIRST_WAIT * 2 ** min(attempts - 1, 20), LONGEST_WAIT)
     wait = wait / 2 + wait / 2 * jitter
     return now + max(wait, timedelta(seconds=after or 0))

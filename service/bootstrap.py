@@ -1,0 +1,123 @@
+"""The composition root: the only place where real adapters are built and joined."""
+
+import random
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from service.config import Config, RetsFeed
+from service.core.plan import FeedRules
+from service.core.ports import Catalog, ObjectStore, PhotoSource
+from service.errors import ConfigError
+from service.feeds.rets import RetsSource
+from service.ingest.feed import Feed
+from service.ingest.uploads import Uploaders
+from service.stores.catalog import SqlCatalog, open_catalog
+from service.stores.embedded import EmbeddedStore
+from service.stores.object_store import MinioStore
+
+Now = Callable[[], datetime]
+
+
+def utc_now() -> datetime:
+    """The clock of production."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class House:
+    """Everything that is open, shared by all feeds."""
+
+    config: Config
+    catalog: Catalog
+    store: ObjectStore
+    uploaders: Uploaders
+    now: Now
+
+    def feed(self, name: str) -> Feed:
+        """The feed of this name, ready for a cycle."""
+        settings = self.config.feeds[name]
+        return Feed(
+            name=name,
+            source=source_of(name, settings),
+            store=self.store,
+            catalog=self.catalog,
+            uploaders=self.uploaders,
+            rules=rules_of(settings),
+            clock=self.now,
+            jitter=random.random,
+            public_url=self.config.store.public_url,
+            max_photo_bytes=settings.max_photo_bytes,
+            delete_after=settings.delete_after,
+            keys_interval=settings.keys_interval,
+            purge_share=settings.purge_share,
+        )
+
+
+@contextmanager
+def open_house(config: Config, now: Now = utc_now) -> Iterator[House]:
+    """Catalog, store and uploaders, open for the time of the context."""
+    with (
+        catalog_of(config) as catalog,
+        store_of(config) as store,
+        Uploaders(config.store.uploaders) as uploaders,
+    ):
+        yield House(config, catalog, store, uploaders, now)
+
+
+@contextmanager
+def catalog_of(config: Config) -> Iterator[SqlCatalog]:
+    """The catalog. SQLite is migrated here; elsewhere `python -m service migrate` does it."""
+    catalog = open_catalog(config.catalog.url, _text(config.catalog.password), migrate=False)
+    try:
+        yield catalog
+    finally:
+        catalog.close()
+
+
+@contextmanager
+def store_of(config: Config) -> Iterator[MinioStore]:
+    """The object store; `embedded:DIR` runs a server of its own as long as it is open."""
+    settings = config.store
+    if not settings.url.startswith("embedded:"):
+        for name in ("access_key", "secret_key"):
+            if getattr(settings, name) is None:
+                raise ConfigError(f"store.{name}_env or store.{name}_file: missing for {settings.url}")
+        store = MinioStore.from_url(
+            settings.url,
+            _text(settings.access_key) or "",
+            _text(settings.secret_key) or "",
+            uploaders=settings.uploaders,
+        )
+        store.ensure_bucket()
+        yield store
+        return
+    with EmbeddedStore(Path(settings.url.removeprefix("embedded:"))) as server:
+        yield MinioStore.from_url(
+            server.url, server.access_key, server.secret_key, uploaders=settings.uploaders
+        )
+
+
+def source_of(name: str, settings: RetsFeed) -> PhotoSource:
+    """The feed's adapter, by its kind."""
+    return RetsSource(name, settings)
+
+
+def rules_of(settings: RetsFeed) -> FeedRules:
+    """How this feed's photos are compared."""
+    return FeedRules(default_only=settings.photos == "default")
+
+
+def secrets_of(config: Config) -> list[str]:
+    """Every secret of the configuration, for the log's redactor."""
+    sections = [config.catalog, config.store, *config.feeds.values()]
+    values = (getattr(section, name) for section in sections for name in section.secrets())
+    return [value.get_secret_value() for value in values if value is not None]
+
+
+def _text(secret: SecretStr | None) -> str | None:
+    return secret.get_secret_value() if secret else None
