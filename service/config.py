@@ -175,7 +175,7 @@ class RetsFeed(_Section):
     def _known_zone(cls, name: str) -> str:
         try:
             ZoneInfo(name)
-        except (ValueError, OSError) as error:
+        except (KeyError, ValueError, OSError) as error:
             raise ValueError("allowed: an IANA zone such as UTC or America/Toronto") from error
         return name
 
