@@ -10,26 +10,27 @@ from typing import Any
 from service.core.photos import manifest_key, segment
 from service.core.ports import ObjectStore
 from service.ingest.report import Report
+from service.simulator.fixture import Expected, ExpectedListing
 
 
 def differences(
-    feed: str, expected: Mapping[str, Any], report: Report, asked: list[str], store: ObjectStore
+    feed: str, expected: Expected, report: Report, asked: list[str], store: ObjectStore
 ) -> list[str]:
     """Everything in which the step's result is not the expected one; empty when all is well."""
     counts = report.snapshot()
     found = [
         f"{name}: expected {amount}, got {counts[name]}"
-        for name, amount in expected["cycle"].items()
+        for name, amount in expected.cycle.model_dump().items()
         if counts[name] != amount
     ]
-    if sorted(asked) != sorted(expected["asked"]):
+    if sorted(asked) != sorted(expected.asked):
         found.append(f"GetObject IDs asked: expected {expected['asked']}, got {sorted(asked)}")
-    found += _owed(expected["owed"], report.owed)
+    found += _owed(expected.owed, report.owed)
     if report.error:
         found.append(f"the cycle failed: {report.error}")
     if report.held:
         found.append(f"a guard spoke: {report.held}")
-    return found + list(bucket_differences(feed, expected["listings"], store))
+    return found + list(bucket_differences(feed, expected.listings, store))
 
 
 def _owed(expected: Mapping[str, str], owed: Mapping[str, str]) -> list[str]:
@@ -41,7 +42,9 @@ def _owed(expected: Mapping[str, str], owed: Mapping[str, str]) -> list[str]:
     return found + [f"listing {key}: {why}" for key, why in owed.items() if key not in expected]
 
 
-def bucket_differences(feed: str, listings: Mapping[str, Any], store: ObjectStore) -> Iterator[str]:
+def bucket_differences(
+    feed: str, listings: Mapping[str, ExpectedListing], store: ObjectStore
+) -> Iterator[str]:
     """Manifests that are missing, differ or should not be there, and objects that they name in vain."""
     sizes = {info.key: info.length for info in store.list(segment(feed) + "/")}
     manifests = {key for key in sizes if key.endswith("/manifest.json")}
@@ -59,10 +62,10 @@ def bucket_differences(feed: str, listings: Mapping[str, Any], store: ObjectStor
         yield f"{key} should not be there"
 
 
-def _manifest_differences(expected: Mapping[str, Any], manifest: Mapping[str, Any]) -> Iterator[str]:
-    if manifest["default"] != expected["default"]:
+def _manifest_differences(expected: ExpectedListing, manifest: Mapping[str, Any]) -> Iterator[str]:
+    if manifest["default"] != expected.default:
         yield f"default: expected {expected['default']}, got {manifest['default']}"
-    wanted, got = expected["media"], manifest["media"]
+    wanted, got = expected.media, manifest["media"]
     if len(wanted) != len(got):
         yield f"expected photos {[e['MediaKey'] for e in wanted]}, got {[e['MediaKey'] for e in got]}"
         return

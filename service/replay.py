@@ -33,6 +33,7 @@ from service.ingest.report import Report
 from service.logs import set_up_logs
 from service.simulator.fixture import Fixture, FixtureAnswers, Step, load_fixture
 from service.simulator.server import LoopbackServer
+from service.simulator.site import Site
 from service.terminal import Row, cycle_table, live
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
@@ -82,10 +83,10 @@ def replay_config(
     """A production configuration whose feeds are the fixtures behind the loopback server."""
     feeds = {
         fixture.name: {
-            **fixture.feed,
+            **fixture.settings,
             "login_url": login_urls[fixture.name],
-            "username": fixture.username,
-            "password": SecretStr(fixture.password),
+            "username": fixture.account.username,
+            "password": SecretStr(fixture.account.password),
         }
         for fixture in fixtures
     }
@@ -136,11 +137,11 @@ def _play(stage: Stage, fixture: Fixture, step: Step, *, again: bool) -> Played:
         run_cycle(house.feed(fixture.name), report, stage.stop)
     if again:
         found = _unneeded(report)
-        found += bucket_differences(fixture.name, step.expected["listings"], house.store)
+        found += bucket_differences(fixture.name, step.expected.listings, house.store)
         return Played(fixture.name, f"{step.name} again", report, found)
     asked = [
         seen.params.get("ID", "")
-        for seen in list(stage.server.requests)[before:]
+        for seen in stage.server.requests[before:]
         if seen.feed == fixture.name and seen.transaction == "GetObject"
     ]
     found = differences(fixture.name, step.expected, report, asked, house.store)
@@ -219,10 +220,8 @@ def serving(
     fixtures: Sequence[Fixture], players: dict[str, FixtureAnswers], port: int = 0
 ) -> Iterator[LoopbackServer]:
     """The loopback feed server, standing at the first step of every fixture."""
-    with LoopbackServer(port=port) as server:
-        for fixture in fixtures:
-            players[fixture.name].play(fixture.steps[0])
-            server.add_feed(fixture.name, fixture.username, fixture.password, players[fixture.name])
+    sites = {fixture.name: Site(fixture.account, players[fixture.name]) for fixture in fixtures}
+    with LoopbackServer(sites, port=port) as server:
         yield server
 
 
@@ -231,8 +230,10 @@ def _print_logins(fixtures: Sequence[Fixture], server: LoopbackServer) -> None:
         first = fixture.steps[0]
         typer.echo(f"{fixture.name}: {fixture.title}")
         typer.echo(f"  login URL   {server.login_url(fixture.name)}")
-        typer.echo(f"  user name   {fixture.username}")
-        typer.echo(f"  password    {fixture.password}    (Digest; this server listens on loopback only)")
+        typer.echo(f"  user name   {fixture.account.username}")
+        typer.echo(
+            f"  password    {fixture.account.password}    (Digest; this server listens on loopback only)"
+        )
         typer.echo(f"  {first.name}: {first.about}")
         for exchange in first.exchanges:
             asked = " ".join(f"{name}={value}" for name, value in exchange.params.items())
