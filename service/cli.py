@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
-from rich.console import Console
 
 from service.bootstrap import House, catalog_of, open_house, rules_of, secrets_of, source_of, utc_now
 from service.config import Config, load_config
@@ -25,7 +24,7 @@ from service.ingest.preview import Preview, preview
 from service.ingest.report import Report
 from service.logs import set_up_logs
 from service.stores.catalog import migrate as migrate_catalog
-from service.terminal import cycle_table, live, parked_table, plan_table, row_of, status_table
+from service.terminal import cycle_table, live, new_console, parked_table, plan_table, row_of, status_table
 
 app = typer.Typer(
     help="Keeps an S3 bucket in step with the photos of MLS feeds.",
@@ -76,7 +75,7 @@ def once(
         _print_json([_document(report) for report in reports])
     else:
         rows = [row_of(report) for report in reports]
-        console = Console()
+        console = new_console()
         console.print(cycle_table(("feed",), rows))
         for row in rows:
             if row.note:
@@ -86,7 +85,7 @@ def once(
 
 def _one_cycle(house: House, name: str, stop: threading.Event, *, purge: bool) -> Report:
     report = Report(name)
-    with live(Console(stderr=True), report, name):
+    with live(new_console(stderr=True), report, name):
         return run_cycle(house.feed(name), report, stop, allow_purge=purge)
 
 
@@ -102,7 +101,7 @@ def plan(feeds: Feeds = None, config: ConfigFile = DEFAULT_FILE, as_json: AsJson
     if as_json:
         _print_json([asdict(entry) for entry in previews])
     else:
-        Console().print(plan_table(previews))
+        new_console().print(plan_table(previews))
 
 
 @app.command()
@@ -116,7 +115,7 @@ def status(config: ConfigFile = DEFAULT_FILE, as_json: AsJson = False, check: Ch
     if as_json:
         _print_json({"feeds": feeds, "parked": parked, "late": late})
     else:
-        console = Console()
+        console = new_console()
         console.print(status_table(feeds))
         if parked:
             console.print(parked_table(parked))

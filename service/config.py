@@ -43,13 +43,14 @@ def _duration(value: object) -> object:
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
 
 
-class _Section(BaseModel):
+class Section(BaseModel):
     """One table of the file. Names in `secrets` are given as NAME_env or NAME_file."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     @classmethod
     def secrets(cls) -> tuple[str, ...]:
+        """The names of the keys that hold secrets."""
         return tuple(name for name, f in cls.model_fields.items() if SecretStr in _members(f.annotation))
 
     @model_validator(mode="before")
@@ -86,11 +87,13 @@ def _secret(name: str, env: str | None, file: str | None) -> SecretStr | None:
     return None
 
 
-class CatalogConfig(_Section):
+class CatalogConfig(Section):
     """Where the record of what was synchronised is kept: an SQLAlchemy URL."""
 
     url: str = "sqlite:///data/catalog.db"
+    """An SQLAlchemy URL: sqlite:///PATH, or postgresql+psycopg://USER@HOST/DATABASE."""
     password: SecretStr | None = None
+    """The database's password, where it wants one."""
 
     @field_validator("url")
     @classmethod
@@ -100,14 +103,19 @@ class CatalogConfig(_Section):
         return url
 
 
-class StoreConfig(_Section):
+class StoreConfig(Section):
     """Where the objects are kept. `embedded:DIR` runs an S3 server of its own on loopback."""
 
     url: str = "embedded:data/objects"
+    """`embedded:DIR`, or `s3://HOST[:PORT]/BUCKET?secure=true&region=us-east-1`."""
     access_key: SecretStr | None = None
+    """The S3 access key; an embedded store makes its own."""
     secret_key: SecretStr | None = None
+    """The S3 secret key; an embedded store makes its own."""
     public_url: str | None = None
+    """Where readers find the bucket; makes the manifests' MediaURLs absolute."""
     uploaders: int = Field(default=16, ge=1, le=256)
+    """Uploads at once, for all feeds: about photos per second times the seconds that a put takes."""
 
     @field_validator("url")
     @classmethod
@@ -117,34 +125,50 @@ class StoreConfig(_Section):
         return url
 
 
-class RetsFields(_Section):
+class RetsFields(Section):
     """The names that this server uses, for COMPACT columns and for STANDARD-XML elements alike."""
 
     listing: str = "ListingKey"
+    """The listing's key, as GetObject wants it: on some servers the system key, not the MLS number (Q51)."""
     photos_changed: str = "PhotosChangeTimestamp"
+    """The time that moves when the listing's photos do; "" where the server has none (Q103)."""
     photos_count: str = "PhotosCount"
+    """How many photos the listing has; "" where the server has none, or where it is wrong."""
     modified: str = "ModificationTimestamp"
+    """The time that {since} is compared with; the cursor is made of it."""
 
 
-class RetsFeed(_Section):
+class RetsFeed(Section):
     """One RETS account and the photos it is to follow."""
 
     kind: Literal["rets"]
+    """The protocol."""
     login_url: str
+    """The server's login URL, http:// or https://."""
     username: str
+    """The account."""
     password: SecretStr
+    """Its password."""
     user_agent: str = "listing-photos/1.0"
+    """Sent with every request; some servers know their clients by it."""
     user_agent_password: SecretStr | None = None
+    """For servers with user-agent authentication; without it no such header is sent (Q93)."""
     rets_version: Literal["RETS/1.5", "RETS/1.7", "RETS/1.7.2", "RETS/1.8"] = "RETS/1.7.2"
+    """Sent with every request (Q94), and part of the user-agent digest (Q95)."""
     hosts: tuple[str, ...] = ()
     """Other hosts that capability URLs may name and that may be sent credentials (Q87)."""
     session_cookie: str = "RETS-Session-ID"
     """The cookie whose value goes into the user-agent digest (Q91)."""
 
     search_format: Literal["STANDARD-XML", "COMPACT", "COMPACT-DECODED"] = "STANDARD-XML"
+    """STANDARD-XML lists every photo with its own stamp (by sequence); COMPACT does not (by whole set)."""
     resource: str = "Property"
+    """SearchType and Resource."""
     class_: str = Field(alias="class")
+    """The class within the resource."""
     query: str
+    """DMQL2 that finds what changed; {since} stands for the cursor. `(ModificationTimestamp={since}+)`
+    on most servers, `(LastUpdated={since})` on CREA."""
     since_start: str = "1970-01-01T00:00:00Z"
     """What stands for {since} before anything was synchronised."""
     since_format: str = "%Y-%m-%dT%H:%M:%SZ"
@@ -154,12 +178,16 @@ class RetsFeed(_Section):
     keys_query: str | None = None
     """Finds every listing, for removals; default (ID=*) for STANDARD-XML, else (<listing field>=*)."""
     keys_interval: Duration = timedelta(hours=1)
+    """How often every key is compared, for removals and for listings that no search gave."""
     limit: int = Field(default=100, ge=1, le=100_000)
     """Rows asked for per Search; CREA allows 100."""
 
     object_type: str = "Photo"
+    """GetObject Type. Names and sizes differ per server: `Photo` may be 128 pixels wide (Q52)."""
     photos: Literal["all", "default"] = "all"
+    """`default` keeps SequenceID 0 alone (seed 002)."""
     interval: Duration = timedelta(minutes=15)
+    """From the end of one cycle to the start of the next."""
     delete_after: Duration = timedelta(hours=24)
     """How long the bytes of a removed photo stay in the bucket."""
     purge_share: float = Field(default=0.2, ge=0, le=1)
@@ -169,6 +197,7 @@ class RetsFeed(_Section):
     timeout: Duration = timedelta(seconds=60)
     """How long the server may stay silent."""
     fields: RetsFields = RetsFields()
+    """A table of its own; see below."""
 
     @field_validator("timezone")
     @classmethod
@@ -187,12 +216,15 @@ class RetsFeed(_Section):
         return url
 
 
-class Config(_Section):
+class Config(Section):
     """The whole file."""
 
     catalog: CatalogConfig = CatalogConfig()
+    """Table [catalog]."""
     store: StoreConfig = StoreConfig()
+    """Table [store]."""
     feeds: dict[str, RetsFeed] = Field(min_length=1)
+    """A table [feeds.NAME] per feed; NAME is the first segment of its object keys."""
     grace: Duration = timedelta(seconds=30)
     """How long SIGTERM waits for what is in flight."""
 
@@ -246,8 +278,8 @@ def _explain(detail: Any) -> str:
     return f"{path}: {shown}{message}" if path else message
 
 
-def _model_at(location: tuple[Any, ...]) -> type[_Section]:
-    sections: dict[str, type[_Section]] = {"catalog": CatalogConfig, "store": StoreConfig}
+def _model_at(location: tuple[Any, ...]) -> type[Section]:
+    sections: dict[str, type[Section]] = {"catalog": CatalogConfig, "store": StoreConfig}
     if location[0] == "feeds" and len(location) > 2:
         return RetsFields if location[2] == "fields" and len(location) > 3 else RetsFeed
     return sections.get(str(location[0]), Config) if len(location) > 1 else Config

@@ -24,7 +24,7 @@ def differences(
         if counts[name] != amount
     ]
     if sorted(asked) != sorted(expected.asked):
-        found.append(f"GetObject IDs asked: expected {expected['asked']}, got {sorted(asked)}")
+        found.append(f"GetObject IDs asked: expected {sorted(expected.asked)}, got {sorted(asked)}")
     found += _owed(expected.owed, report.owed)
     if report.error:
         found.append(f"the cycle failed: {report.error}")
@@ -64,7 +64,7 @@ def bucket_differences(
 
 def _manifest_differences(expected: ExpectedListing, manifest: Mapping[str, Any]) -> Iterator[str]:
     if manifest["default"] != expected.default:
-        yield f"default: expected {expected['default']}, got {manifest['default']}"
+        yield f"default: expected {expected.default}, got {manifest['default']}"
     wanted, got = expected.media, manifest["media"]
     if len(wanted) != len(got):
         yield f"expected photos {[e['MediaKey'] for e in wanted]}, got {[e['MediaKey'] for e in got]}"

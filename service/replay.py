@@ -7,7 +7,6 @@ then nothing may be downloaded or uploaded.
 """
 
 import json
-import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -32,9 +31,9 @@ from service.ingest.cycle import run_cycle
 from service.ingest.report import Report
 from service.logs import set_up_logs
 from service.simulator.fixture import Fixture, FixtureAnswers, Step, load_fixture
+from service.simulator.front_desk import Site
 from service.simulator.server import LoopbackServer
-from service.simulator.site import Site
-from service.terminal import Row, cycle_table, live
+from service.terminal import Row, cycle_table, live, new_console
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
 
@@ -204,7 +203,7 @@ def replay(
         set_up_logs(secrets_of(config), level=log_level)
         clock = ReplayClock()
         house = stack.enter_context(open_house(config, clock))
-        console = Console(stderr=as_json)
+        console = new_console(stderr=as_json)
         stage = Stage(server, players, house, clock, console, stop)
         results = list(play_all(stage, chosen))
         copies = (
@@ -326,4 +325,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

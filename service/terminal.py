@@ -20,6 +20,16 @@ REFRESH = 0.1
 """Seconds between two looks at the counts: fast enough to look alive."""
 
 
+PIPE_WIDTH = 160
+"""Columns where no terminal says how many there are: a table in a log is not to be folded."""
+
+
+def new_console(*, stderr: bool = False) -> Console:
+    """Where tables go."""
+    console = Console(stderr=stderr)
+    return console if console.is_terminal else Console(stderr=stderr, width=PIPE_WIDTH)
+
+
 @dataclass(frozen=True)
 class Row:
     """One line of the cycle table: a feed, or a fixture's step, and what its cycle did."""
@@ -41,9 +51,9 @@ def cycle_table(heads: Sequence[str], rows: Sequence[Row]) -> Table:
     """Per line: listings seen, what became of the photos, bytes, seconds."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for head in heads:
-        table.add_column(head)
+        table.add_column(head, no_wrap=True)
     for head in (*SHOWN, "bytes", "seconds"):
-        table.add_column(head, justify="right")
+        table.add_column(head, justify="right", no_wrap=True)
     table.add_column("")
     for row in rows:
         numbers = [str(row.counts[name]) for name in SHOWN]

@@ -256,7 +256,9 @@ def _is_failure(outcome: Outcome) -> bool:
 
 
 def _failures(answers: Mapping[str, Answer]) -> int:
-    return sum(_is_failure(answer.outcome) for answer in answers.values())
+    """Photos that were asked for and not had; a cut answer without a photo of its own counts once."""
+    failed = {id_ for id_, answer in answers.items() if _is_failure(answer.outcome)}
+    return len(failed - {WHOLE_SET}) or len(failed)
 
 
 def describe(outcomes: Mapping[str, Outcome]) -> str:

@@ -29,7 +29,7 @@ from service.core.photos import (
 from service.core.plan import Answer, Commit, Plan, Refusal, plan_listing, settle
 from service.core.ports import Owed, Wanted
 from service.core.schedule import is_parked, next_attempt
-from service.errors import RetryLater, ServiceError
+from service.errors import RetryLater, ServiceError, SkipItem
 from service.ingest.feed import Feed
 from service.ingest.report import Report
 from service.ingest.transfer import Received, receive
@@ -133,13 +133,14 @@ class ListingWork:
     def _settle(self) -> None:
         result = settle(self.plan, self._answers, self._stored)
         if isinstance(result, Refusal):
+            self._report.add(unchanged=len(self._stored.photos))
             self._postpone(result.why, retry=result.retry, failed=result.failed)
             return
         try:
             apply_commit(self._feed, self._report, result)
-        except RetryLater as error:
-            self.failure = error
-            self._postpone(error.what, retry=True, failed=1)
+        except (RetryLater, SkipItem) as error:
+            self.failure = error if isinstance(error, RetryLater) else None
+            self._postpone(error.what, retry=self.failure is not None, failed=1)
             return
         if result.owed:
             self._postpone(result.owed, retry=result.retry, failed=result.tally.failed or 1)

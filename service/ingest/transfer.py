@@ -8,11 +8,10 @@ from hashlib import sha256
 from tempfile import SpooledTemporaryFile
 from typing import BinaryIO, cast
 
-from parsers.image import ImageProbe
-from parsers.rets.objects import judge_image
-
 from parsers.errors import ParseError
+from parsers.image import ImageProbe
 from parsers.records import Image, Outcome, PhotoRef, Retryable, Unknown
+from parsers.rets.objects import judge_image
 from service.core.ports import IncomingPhoto
 from service.errors import TransferCut
 

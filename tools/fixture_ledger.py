@@ -1,0 +1,148 @@
+"""What a bucket must hold after each step, kept by the fixtures' own rules.
+
+It is told what the MLS has and which pictures came whole, and knows nothing of the service: when
+the two agree, two authors agree.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from hashlib import sha256
+from io import BytesIO
+from typing import Any
+
+from PIL import Image
+
+
+@dataclass(frozen=True)
+class Row:
+    """A photo in the bucket: its number, what the feed says of it, its bytes."""
+
+    id: str
+    stamp: str | None
+    caption: str | None
+    preferred: bool
+    picture: bytes
+
+    @property
+    def sha(self) -> str:
+        """Its identity."""
+        return sha256(self.picture).hexdigest()
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One GetObject: the photos that it should bring, those that came whole, and what stays owed."""
+
+    ids: str
+    wanted: tuple[Row, ...]
+    came: frozenset[str]
+    owed: str = ""
+
+    @property
+    def listing(self) -> str:
+        """The listing's key."""
+        return self.ids.partition(":")[0]
+
+    @property
+    def rows(self) -> tuple[Row, ...]:
+        """What came whole."""
+        return tuple(row for row in self.wanted if row.id in self.came)
+
+    @property
+    def failed(self) -> int:
+        """Photos asked for and not had."""
+        return len(self.wanted) - len(self.rows)
+
+
+@dataclass
+class Ledger:
+    """The listings' sets as the last step left them."""
+
+    by_sequence: bool
+    held: dict[str, tuple[Row, ...]] = field(default_factory=dict)
+
+    def close_step(
+        self,
+        found: Sequence[str],
+        asked: Sequence[Asked],
+        records: Mapping[str, tuple[Row, ...]],
+        gone: Iterable[str] = (),
+    ) -> dict[str, Any]:
+        """Enter one step and return its expected.json.
+
+        `found` are the keys that the search returned; `records` holds, for each listing worked on,
+        the photos that the MLS has of it.
+        """
+        cycle = dict.fromkeys(("downloaded", "uploaded", "unchanged", "moved", "removed", "failed"), 0)
+        by_listing = {one.listing: one for one in asked}
+        for key, said in records.items():
+            before, one = self.held.get(key, ()), by_listing.get(key)
+            self.held[key] = after = self._after(key, said, one)
+            _count(cycle, before, after, one)
+        for key in gone:
+            _count(cycle, self.held.pop(key), (), None)
+        return {
+            "cycle": {"listings": len(found), **cycle},
+            "asked": sorted(one.ids for one in asked),
+            "owed": {one.listing: one.owed for one in asked if one.failed},
+            "listings": {key: _shown(rows) for key, rows in sorted(self.held.items())},
+        }
+
+    def _after(self, key: str, said: tuple[Row, ...], asked: Asked | None) -> tuple[Row, ...]:
+        before = {row.id: row for row in self.held.get(key, ())}
+        came = {row.id: row for row in asked.rows} if asked else {}
+        if self.by_sequence:
+            kept = {row.id: came.get(row.id) or before.get(row.id) for row in said}
+            unasked = [row for row in said if not (asked and row in asked.wanted)]
+            assert all(kept[row.id] == row for row in unasked), f"{key}: the step forgot to ask"
+            return tuple(row for row in kept.values() if row)
+        # By whole set: all or nothing.
+        if asked is None or asked.failed:
+            assert key in self.held, f"{key}: a first load must come whole"
+            return tuple(before.values())
+        return asked.rows
+
+
+def _count(
+    cycle: dict[str, int], before: tuple[Row, ...], after: tuple[Row, ...], asked: Asked | None
+) -> None:
+    shas, now_shas = {row.sha for row in before}, {row.sha for row in after}
+    ids = {row.id for row in after}
+    same = sum(row in before for row in after)
+    cycle["unchanged"] += same
+    cycle["moved"] += sum(row.sha in shas for row in after) - same
+    cycle["removed"] += sum(row.id not in ids and row.sha not in now_shas for row in before)
+    if asked:
+        cycle["downloaded"] += len(asked.rows)
+        cycle["uploaded"] += len({row.sha for row in asked.rows} - shas)
+        cycle["failed"] += asked.failed
+
+
+def _shown(rows: tuple[Row, ...]) -> dict[str, Any]:
+    """A manifest's media: by number, and a picture that 0 repeats only under its own number (Q34)."""
+    numbered = {row.sha for row in rows if row.id != "0"}
+    shown = sorted(
+        (row for row in rows if row.id != "0" or row.sha not in numbered), key=lambda row: int(row.id)
+    )
+    default = min(rows, key=lambda row: (row.id != "0", not row.preferred, int(row.id)), default=None)
+    return {
+        "default": next((row.id for row in shown if default and row.sha == default.sha), None),
+        "media": [_entry(row, preferred=bool(default and row.sha == default.sha)) for row in shown],
+    }
+
+
+def _entry(row: Row, *, preferred: bool) -> dict[str, Any]:
+    with Image.open(BytesIO(row.picture)) as image:
+        width, height, media_type = *image.size, image.get_format_mimetype()
+    return {
+        "MediaKey": row.id,
+        "SequenceID": int(row.id),
+        "Order": int(row.id),
+        "PreferredPhotoYN": preferred,
+        "MediaType": media_type,
+        "ImageWidth": width,
+        "ImageHeight": height,
+        "MediaModificationTimestamp": row.stamp,
+        "Sha256": row.sha,
+        "Bytes": len(row.picture),
+    }
