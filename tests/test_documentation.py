@@ -39,7 +39,7 @@ def test_every_link_to_a_file_leads_somewhere(path: Path) -> None:
 @pytest.mark.parametrize("path", DOCUMENTS, ids=str)
 def test_every_file_that_is_named_exists(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
-    for name in re.findall(r"`((?:parsers|service|tests|tools|docs|fixtures)/[\w/.-]+\.\w+)`", text):
+    for name in re.findall(r"`((?:parsers|service|tests|tools|docs)/[\w/.-]+\.\w+)`", text):
         assert Path(name).exists(), name
 
 

@@ -168,7 +168,7 @@ def test_media_are_in_order_with_one_default(fixture: Fixture, step: Step) -> No
 
 def test_the_steps_walk_through_every_case_of_a_set() -> None:
     cases = "first-load nothing-changed photo-replaced photos-added photos-removed default-photo-changed"
-    cases += " order-changed bad-part bundle-cut recovered listing-gone set-emptied"
+    cases += " order-changed bad-part bundle-cut recovered listing-gone set-emptied back-on-the-market"
     for fixture in FIXTURES:
         if fixture.name != "default-only":
             assert [step.name[3:] for step in fixture.steps] == cases.split()

@@ -124,3 +124,10 @@ def _shrink(stage: Stage) -> None:
     ) as step:
         stage.put(FARM, {})
         step.ask(f"{FARM}:*")
+    with stage.step(
+        "13-back-on-the-market", "The listing that was gone is back, and the empty one has photos again."
+    ) as step:
+        stage.put(BARN, {0: 9, 1: 11, 2: 2})
+        stage.put(FARM, {0: 42, 1: 41, 2: 42})
+        step.ask(f"{BARN}:*", QUOTED)
+        step.ask(f"{FARM}:*", BARE)

@@ -117,3 +117,10 @@ def _shrink(stage: Stage) -> None:
         step.find_nothing(documents.reply(20201, "No Records Found."))
     with stage.step("12-set-emptied", "A listing's record lists no photos any more."):
         stage.put(HOUSE, {})
+    with stage.step(
+        "13-back-on-the-market", "The listing that was gone is back, and the empty one has photos again."
+    ) as step:
+        stage.put(HOUSE, {0: 1, 1: 1, 2: 12, 3: 3})
+        stage.put(LOFT, {1: 21, 2: 22, 5: 905, 27: 24})
+        step.ask(f"{HOUSE}:*", QUOTED)
+        step.ask(f"{LOFT}:*", BARE)

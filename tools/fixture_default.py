@@ -85,6 +85,9 @@ def _shrink(stage: Stage) -> None:
     with stage.step("10-set-emptied", "The listing has no photos any more.") as step:
         stage.put(HOUSE, {})
         step.ask(f"{HOUSE}:0")
+    with stage.step("11-back-on-the-market", "The listing has photos again.") as step:
+        stage.put(HOUSE, {0: 53, 1: 53, 2: 52})
+        step.ask(f"{HOUSE}:0")
 
 
 def _numbered_one(picture: int) -> RawAnswer:
