@@ -1,0 +1,34 @@
+"""What a request says to a RETS server: the ID of GetObject, the Query of Search."""
+
+from collections.abc import Sequence
+
+from parsers.errors import Malformed
+from parsers.records import WHOLE_SET
+
+
+def object_ids(wanted: Sequence[tuple[str, tuple[str, ...] | None]]) -> str:
+    """The ID argument of GetObject (RETS 1.7.2 section 5.3): listings with their photo ids, None for all.
+
+    A listing with no ids asks for nothing and is left out. Raises Malformed for a key or id that
+    the grammar cannot say.
+
+    >>> object_ids([("111", None), ("222", ("0", "3"))])
+    '111:*,222:0:3'
+    """
+    asked = ((key, (WHOLE_SET,) if ids is None else ids) for key, ids in wanted)
+    return ",".join(":".join((_sayable(key), *map(_sayable, ids))) for key, ids in asked if ids)
+
+
+def _sayable(name: str) -> str:
+    if not name or any(mark in name for mark in ":,"):
+        raise Malformed(f"{name!r} cannot be asked for: it is empty or holds a colon or comma")
+    return name
+
+
+def fill_query(template: str, since: str) -> str:
+    """The query with its {since} in place.
+
+    >>> fill_query("(LastUpdated={since})", "2011-05-08T22:00:17Z")
+    '(LastUpdated=2011-05-08T22:00:17Z)'
+    """
+    return template.replace("{since}", since)

@@ -1,0 +1,222 @@
+"""The bucket, over the minio client: bytes by key, on any S3.
+
+Path-style addressing on every host but Amazon's own, where the client knows better. One object is
+one PutObject: photos are far below S3's 5 GiB for a single put, and a single put is atomic.
+"""
+
+import hashlib
+import io
+import os
+import re
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import BinaryIO
+from urllib.parse import parse_qsl, urlsplit
+
+import certifi
+import urllib3
+from minio import Minio
+from minio.deleteobjects import DeleteObject
+from minio.error import S3Error
+from minio.helpers import check_bucket_name
+
+from service.core.ports import ObjectInfo
+from service.errors import ConfigError, RetryLater
+from service.stores.byte_budget import ByteBudget
+from service.stores.s3_errors import store_verdicts
+
+CONNECT_SECONDS = 5.0
+"""A store that does not accept a connection within this is down, or its address is wrong."""
+
+READ_SECONDS = 60.0
+"""Silence after a request was sent: a store that replicates to slow disks may take its time."""
+
+RETRIES = 4
+"""With the pauses below, 2.8 s in all: a server that restarts is back by then. The rest is RetryLater."""
+
+PAUSE = 0.2
+
+KEYS_PER_DELETE = 1000
+"""S3's bound on one DeleteObjects."""
+
+SPARE_CONNECTIONS = 4
+"""Beside the uploaders: manifests, the sweep, an audit, the status page."""
+
+BYTES_IN_FLIGHT = 32 * 2**20
+"""The client signs whole bodies in memory. All uploads together hold this, or one larger photo."""
+
+MIN_PART = 5 * 2**20
+"""The least part size that the client accepts; a part as large as the object makes it one put."""
+
+_PARAMETERS = ("secure", "region")
+_MD5 = re.compile(r"[0-9a-f]{32}")
+
+
+class MinioStore:
+    """Implements `ObjectStore` (service/core/ports.py); any thread may call it."""
+
+    def __init__(
+        self,
+        endpoint: str,
+        access_key: str,
+        secret_key: str,
+        bucket: str,
+        *,
+        secure: bool = True,
+        region: str = "us-east-1",
+        uploaders: int = 16,
+    ) -> None:
+        # Retry-After is not slept on here: it goes to the caller, with the verdict.
+        retries = urllib3.Retry(
+            RETRIES,
+            backoff_factor=PAUSE,
+            status_forcelist=(500, 502, 503, 504),
+            raise_on_status=False,
+            respect_retry_after_header=False,
+        )
+        self._pool = urllib3.PoolManager(
+            maxsize=uploaders + SPARE_CONNECTIONS,
+            timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS),
+            retries=retries,
+            ca_certs=os.environ.get("SSL_CERT_FILE") or certifi.where(),
+        )
+        try:
+            check_bucket_name(bucket, strict=True)
+            self._s3 = Minio(
+                endpoint, access_key, secret_key, secure=secure, region=region, http_client=self._pool
+            )
+        except ValueError as error:
+            raise ConfigError(f"store.url: {error}") from error
+        self._endpoint = endpoint
+        self._bucket = bucket
+        self._secure = secure
+        self._budget = ByteBudget(BYTES_IN_FLIGHT)
+
+    @classmethod
+    def from_url(cls, url: str, access_key: str, secret_key: str, uploaders: int) -> "MinioStore":
+        """`s3://HOST[:PORT]/BUCKET?secure=true&region=us-east-1`; both parameters may be left out."""
+        parts = urlsplit(url)
+        bucket = parts.path.strip("/")
+        if parts.scheme != "s3" or not parts.netloc or not bucket or "/" in bucket:
+            raise ConfigError("store.url: not a bucket's address", hint="allowed: s3://HOST[:PORT]/BUCKET")
+        if "@" in parts.netloc:
+            raise ConfigError("store.url holds a user name", hint="use store.access_key_env or _file")
+        given = dict(parse_qsl(parts.query, keep_blank_values=True))
+        for name in given:
+            if name not in _PARAMETERS:
+                allowed = ", ".join(_PARAMETERS)
+                raise ConfigError(f"store.url: unknown parameter {name}", hint=f"allowed: {allowed}")
+        secure = given.get("secure", "true")
+        if secure not in ("true", "false"):
+            raise ConfigError(f"store.url: secure={secure}", hint="allowed: true or false")
+        region = given.get("region", "us-east-1")
+        return cls(
+            parts.netloc,
+            access_key,
+            secret_key,
+            bucket,
+            secure=secure == "true",
+            region=region,
+            uploaders=uploaders,
+        )
+
+    def close(self) -> None:
+        """Close idle connections."""
+        self._pool.clear()
+
+    def ensure_bucket(self) -> None:
+        """Create the bucket when it is missing."""
+        with store_verdicts(f"bucket {self._bucket} at {self._endpoint}"):
+            if self._s3.bucket_exists(self._bucket):
+                return
+            try:
+                self._s3.make_bucket(self._bucket)
+            except S3Error as error:
+                # Somebody else was a moment quicker.
+                if error.code not in ("BucketAlreadyOwnedByYou", "BucketAlreadyExists"):
+                    raise
+
+    def put(self, key: str, body: BinaryIO, length: int, media_type: str, cache_control: str) -> None:
+        """Store `length` bytes read from `body`; returns when the store has acknowledged them."""
+        with self._budget.hold(length), store_verdicts(f"put {key}"):
+            content = body.read(length)
+            if len(content) != length:
+                raise RetryLater(f"put {key}: {len(content)} bytes to send, {length} expected")
+            done = self._s3.put_object(
+                self._bucket,
+                key,
+                io.BytesIO(content),
+                length,
+                content_type=media_type,
+                metadata={"Cache-Control": cache_control},
+                part_size=max(length, MIN_PART),
+            )
+            self._check(key, content, str(done.etag or ""))
+
+    def _check(self, key: str, content: bytes, etag: str) -> None:
+        """Whether the store holds what was sent.
+
+        Over HTTPS the client sends Content-MD5, and TLS guards the way. Over plain HTTP it signs
+        the body's sha256, which SeaweedFS, for one, does not compare with what arrives; so the
+        ETag of a single put, an MD5 on most stores, is compared. 0.4 ms for 250 KB.
+        """
+        if self._secure or not _MD5.fullmatch(etag):
+            return
+        if hashlib.md5(content, usedforsecurity=False).hexdigest() != etag:
+            raise RetryLater(f"put {key}: the store holds other bytes than were sent")
+
+    def get(self, key: str) -> bytes:
+        """The whole object. KeyError when there is none."""
+        with store_verdicts(f"get {key}"):
+            try:
+                answer = self._s3.get_object(self._bucket, key)
+            except S3Error as error:
+                if error.code == "NoSuchKey":
+                    raise KeyError(key) from error
+                raise
+            try:
+                return bytes(answer.read())
+            finally:
+                answer.close()
+                answer.release_conn()
+
+    def stat(self, key: str) -> ObjectInfo | None:
+        """None when there is no such object."""
+        with store_verdicts(f"stat {key}"):
+            try:
+                found = self._s3.stat_object(self._bucket, key)
+            except S3Error as error:
+                if error.code == "NoSuchKey":
+                    return None
+                raise
+        headers = found.metadata or {}
+        return ObjectInfo(
+            key,
+            found.size or 0,
+            etag=found.etag,
+            media_type=found.content_type,
+            cache_control=headers.get("Cache-Control"),
+        )
+
+    def list(self, prefix: str) -> Iterator[ObjectInfo]:
+        """Every object under the prefix, 1000 per request, in the store's key order.
+
+        S3 orders by bytes; SeaweedFS by path segment (`12/` before `12-3/`). In both every key
+        comes once, and the objects of one listing come together.
+        """
+        with store_verdicts(f"list {prefix}"):
+            for found in self._s3.list_objects(self._bucket, prefix, recursive=True):
+                if found.object_name:
+                    yield ObjectInfo(found.object_name, found.size or 0, etag=found.etag)
+
+    def delete(self, keys: Iterable[str]) -> None:
+        """Missing keys are fine. RetryLater when the store kept any; the others are gone."""
+        rest = iter(keys)
+        while batch := list(islice(rest, KEYS_PER_DELETE)):
+            with store_verdicts(f"delete {len(batch)} objects"):
+                wanted = [DeleteObject(key) for key in batch]
+                errors = list(self._s3.remove_objects(self._bucket, wanted))
+            failed = [error for error in errors if error.code != "NoSuchKey"]
+            if failed:
+                first = f"{failed[0].name}: {failed[0].code}"
+                raise RetryLater(f"delete: the store kept {len(failed)} of {len(batch)} objects ({first})")

@@ -1,0 +1,157 @@
+"""The catalog's tables. They hold what was last synchronised, never what was last seen.
+
+Time stamps of feeds are raw text, as sent. Times of ours are UTC and compare alike on SQLite and
+PostgreSQL. The migrations build exactly these tables; a test compares the two.
+"""
+
+from datetime import UTC, datetime
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Dialect,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+)
+
+
+class UtcTime(TypeDecorator[datetime]):
+    """An aware time in UTC. SQLite keeps it as text of fixed width, which sorts as time does."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """A time without a zone is a mistake of the caller, never a guess of ours."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a time of the catalog needs a zone")
+        utc = value.astimezone(UTC)
+        return utc.replace(tzinfo=None) if dialect.name == "sqlite" else utc
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Aware, in UTC."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if dialect.name == "sqlite" else value.astimezone(UTC)
+
+
+RowId = BigInteger().with_variant(Integer, "sqlite")
+"""Only INTEGER is SQLite's own row number."""
+
+metadata = MetaData()
+
+marks = Table(
+    "marks",
+    metadata,
+    Column("feed", Text, primary_key=True),
+    Column("clock", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+)
+"""One raw text per feed and clock; `changes` is the search cursor."""
+
+listings = Table(
+    "listings",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("feed", Text, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("generation", Integer, nullable=False),
+    Column("manifest_generation", Integer, nullable=False),
+    Column("stamp", Text),
+    Column("gone", Boolean, nullable=False),
+    Column("updated", UtcTime, nullable=False),
+    Column("photo_count", Integer, nullable=False),
+    UniqueConstraint("feed", "key", name="uq_listings_feed_key"),
+)
+"""`photo_count` repeats what photos holds, so that `status` need not count millions of rows."""
+
+manifest_is_due = listings.c.manifest_generation != listings.c.generation
+
+# Partial: it holds only the few listings whose commit was interrupted before its manifest.
+Index(
+    "ix_listings_manifest_due",
+    listings.c.feed,
+    sqlite_where=manifest_is_due,
+    postgresql_where=manifest_is_due,
+)
+
+photos = Table(
+    "photos",
+    metadata,
+    Column("listing_id", ForeignKey("listings.id", ondelete="CASCADE"), primary_key=True),
+    # A set's own order, and not the photo's id: records do repeat a SequenceID.
+    Column("position", Integer, primary_key=True, autoincrement=False),
+    Column("photo_id", Text, nullable=False),
+    Column("ord", BigInteger, nullable=False),
+    Column("stamp", Text),
+    Column("url", Text),
+    Column("preferred", Boolean, nullable=False),
+    Column("caption", Text),
+    Column("category", Text, nullable=False),
+    Column("sha256", Text, nullable=False),
+    Column("length", BigInteger, nullable=False),
+    Column("media_type", Text, nullable=False),
+    Column("width", Integer),
+    Column("height", Integer),
+    # Rows lie in primary key order, so a set is one read, and there is no second index to keep.
+    sqlite_with_rowid=False,
+)
+
+owed = Table(
+    "owed",
+    metadata,
+    Column("feed", Text, primary_key=True),
+    Column("listing", Text, primary_key=True),
+    Column("said", Text, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("due_at", UtcTime, nullable=False),
+    Column("parked", Boolean, nullable=False),
+    Column("why", Text, nullable=False),
+    Index("ix_owed_due", "feed", "due_at"),
+)
+"""The durable queue. `said` is JSON text with one spelling per state, so equal text is equal state."""
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("feed", Text, nullable=False),
+    Column("started", UtcTime, nullable=False),
+    Column("ended", UtcTime),
+    Column("counts", Text),
+    Column("error", Text),
+    Index("ix_runs_feed", "feed", "id"),
+)
+
+deletions = Table(
+    "deletions",
+    metadata,
+    Column("feed", Text, primary_key=True),
+    Column("object_key", Text, primary_key=True),
+    Column("due_at", UtcTime, nullable=False),
+    Index("ix_deletions_due", "feed", "due_at"),
+)
+"""Full object keys that no current set needs, until their grace period has passed."""
+
+events = Table(
+    "events",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("feed", Text, nullable=False),
+    Column("listing", Text, nullable=False),
+    Column("at", UtcTime, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("detail", Text, nullable=False),
+    Index("ix_events_feed", "feed", "id"),
+)
+"""What changed, newest last: one row per commit. `detail` is JSON with counts."""
