@@ -24,19 +24,27 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class KeySnapshot:
-    """Every listing key of a feed. `complete` only when the scan ended well and agrees with COUNT."""
+    """Every listing key of a feed. `complete` only when the scan ended well and agrees with COUNT.
+
+    `paged`: it came in several answers, between which a key may have slipped through (Q65).
+    """
 
     keys: frozenset[str]
     complete: bool
     why: str = ""
+    paged: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Photos to ask for, of one listing. `ids` is None for the whole set."""
+    """Photos to ask for, of one listing. `ids` is None for the whole set.
+
+    `count` is how many photos the feed says that there are, where it does.
+    """
 
     listing: str
     ids: tuple[str, ...] | None = None
+    count: int | None = None
 
 
 @dataclass(slots=True)
@@ -54,8 +62,22 @@ class IncomingPhoto:
     chunks: Iterator[bytes | memoryview] = field(default_factory=lambda: iter(()))
 
 
+class Facts(Protocol):
+    """What a source has learned of its server and wants to know again after a restart. A dict is one."""
+
+    def get(self, name: str, /) -> str | None:
+        """The fact, if it was ever kept."""
+
+    def __setitem__(self, name: str, value: str, /) -> None:
+        """Keep a fact."""
+
+
 class PhotoSource(Protocol):
     """A feed. Open before use; everything may raise RetryLater, SkipItem or StopFeed."""
+
+    @property
+    def takes_several(self) -> bool:
+        """Whether `open_photos` may be asked for several listings at once."""
 
     def open(self) -> None:
         """Log in."""
@@ -100,7 +122,7 @@ class ObjectStore(Protocol):
         """None when there is no such object."""
 
     def list(self, prefix: str) -> Iterator[ObjectInfo]:
-        """Every object under the prefix, in key order."""
+        """Every object under the prefix, each once; the objects of one listing come together."""
 
     def delete(self, keys: Iterable[str]) -> None:
         """Missing keys are fine."""

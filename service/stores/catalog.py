@@ -123,7 +123,7 @@ class SqlCatalog:
         return found
 
     def known_keys(self, feed: str) -> frozenset[str]:
-        """Listings that are stored and not gone."""
+        """Listings that are stored and not gone, or owed."""
         with self._reading() as db:
             return frozenset(db.execute(sql.KNOWN_KEYS, {"of_feed": feed}).scalars())
 

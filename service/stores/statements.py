@@ -8,7 +8,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import BindParameter, Table, bindparam, delete, func, insert, select, update
+from sqlalchemy import BindParameter, Table, bindparam, delete, func, insert, select, union, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.dml import Delete, Insert, ReturningInsert
 
@@ -47,7 +47,10 @@ PHOTOS_OF = (
     .where(photos.c.listing_id.in_(bindparam("of_listings", expanding=True)))
     .order_by(photos.c.listing_id, photos.c.position)
 )
-KNOWN_KEYS = select(listings.c.key).where(listings.c.feed == _feed, ~listings.c.gone)
+KNOWN_KEYS = union(
+    select(listings.c.key).where(listings.c.feed == _feed, ~listings.c.gone),
+    select(owed.c.listing).where(owed.c.feed == _feed),
+)
 
 MOVE_LISTING = (
     update(listings)

