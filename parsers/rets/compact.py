@@ -6,6 +6,7 @@ cannot be understood is quarantined with its reason, never guessed.
 
 import re
 from collections.abc import Sequence
+from itertools import repeat
 
 from parsers.errors import LimitExceeded, Malformed
 from parsers.records import ListingState
@@ -181,22 +182,14 @@ class CompactListings:
 
     def receive_data(self, chunk: bytes) -> list[ListingState]:
         """The listings that this chunk completes. Raises LimitExceeded for a row that does not end."""
-        return [_listing(row) for row in self._parser.receive_data(chunk)]
+        rows = self._parser.receive_data(chunk)
+        if not rows:
+            return []
+        keys, *others = zip(*rows, strict=True)
+        stamps, times, counts = ([(cell or "").strip() or None for cell in column] for column in others)
+        named = [(key or "").strip() for key in keys]
+        return list(map(ListingState, named, stamps, times, repeat(None), map(read_count, counts)))
 
     def close(self) -> SearchEnd:
         """What the answer as a whole says. Raises Malformed or Truncated when there was no RETS answer."""
         return self._parser.close()
-
-
-def _listing(row: Row) -> ListingState:
-    key, stamp, modified, count = row
-    return ListingState(
-        (key or "").strip(),
-        _said(stamp),
-        _said(modified),
-        expected_count=read_count(count) if count else None,
-    )
-
-
-def _said(cell: str | None) -> str | None:
-    return cell.strip() or None if cell else None

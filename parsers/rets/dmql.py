@@ -1,5 +1,6 @@
 """What a request says to a RETS server: the ID of GetObject, the Query of Search."""
 
+import re
 from collections.abc import Sequence
 
 from parsers.errors import Malformed
@@ -32,3 +33,18 @@ def fill_query(template: str, since: str) -> str:
     '(LastUpdated=2011-05-08T22:00:17Z)'
     """
     return template.replace("{since}", since)
+
+
+def query_of_keys(field: str, keys: Sequence[str]) -> str:
+    """The query for records by their keys (DMQL2, RETS 1.7.2 section 7.7: string-list).
+
+    What is not plainly letters and digits stands in quotes, where a quote is written twice.
+
+    >>> query_of_keys("ListingKey", ["111", "A-7"])
+    '(ListingKey=111,"A-7")'
+    """
+    return f"({field}={','.join(map(_string, keys))})"
+
+
+def _string(text: str) -> str:
+    return text if re.fullmatch("[A-Za-z0-9]+", text) else '"' + text.replace('"', '""') + '"'

@@ -21,6 +21,9 @@ RUN = "photo-run"
 MAX_RUNS = 10_000
 """Runs held before their record is read; a record has a few. Beyond it photos simply stay in the text."""
 
+MAX_LEAVES = 100
+"""Elements in a photo whose shape is learnt; a photo has ten or so."""
+
 FIELDS = ("sequenceid", "photolastupdated", "largephotourl", "photourl", "description")
 """What is read of a photo."""
 
@@ -38,9 +41,9 @@ class PhotoRuns:
 
     def learn(self, photo: etree._Element) -> None:
         """Take the shape of this photo as the usual one, if it is flat and richer than the last."""
-        if len(photo) <= self._leaves or not all(map(_is_plain, (photo, *photo))):
+        if not self._leaves < len(photo) <= MAX_LEAVES or not all(map(_is_plain, (photo, *photo))):
             return
-        tag, *leaves = (etree.QName(element).localname for element in (photo, *photo))
+        tag, *leaves = (re.escape(etree.QName(element).localname) for element in (photo, *photo))
         names = [leaf.lower() for leaf in leaves]
         if "sequenceid" not in names or len({*names}) < len(names) or any(map(len, photo)):
             return

@@ -37,7 +37,8 @@ class SearchEnd:
     `reply`: RETS-STATUS where there is one, else the root's (Q55). `count`: the server's own total,
     None where it gave none (Q59). `rows`: records given out, quarantined ones not counted.
     `max_rows`: the server says that there are more (Q60). `ended`: the closing tag was reached
-    (Q77). `quarantined`: a line of reason for each record that was not given out, at most 100.
+    (Q77). `quarantined`: a line of reason for each record that was not given out, at most 100;
+    `rows_quarantined`: how many there were of them, which paging by rows received has to know.
     """
 
     reply: Reply
@@ -46,6 +47,7 @@ class SearchEnd:
     max_rows: bool
     ended: bool
     quarantined: tuple[str, ...]
+    rows_quarantined: int = 0
 
 
 class ListingParser(Protocol):
@@ -71,6 +73,7 @@ class SearchNotes:
         self._count: int | None = None
         self._max_rows = False
         self._reasons: list[str] = []
+        self._rows_quarantined = 0
 
     def note(self, name: str, attributes: Mapping[str, str]) -> None:
         """An element that speaks for the whole answer; any other is passed over."""
@@ -87,8 +90,9 @@ class SearchNotes:
         if count is not None:
             self._count = max(count, self._count or 0)
 
-    def quarantine(self, reason: str) -> None:
-        """Keep why a record is not given out."""
+    def quarantine(self, reason: str, *, rows: int = 1) -> None:
+        """Keep why a record is not given out; 0 `rows` is trouble that is no record's own."""
+        self._rows_quarantined += rows
         if len(self._reasons) < MAX_REASONS:
             self._reasons.append(reason)
 
@@ -97,7 +101,13 @@ class SearchNotes:
         if self._reply is None:
             raise Malformed("the RETS element has no reply code")
         return SearchEnd(
-            self._reply, self._count, self.rows, self._max_rows, self.ended, tuple(self._reasons)
+            self._reply,
+            self._count,
+            self.rows,
+            self._max_rows,
+            self.ended,
+            tuple(self._reasons),
+            self._rows_quarantined,
         )
 
 

@@ -62,10 +62,9 @@ class _Body:
 
     def __init__(self, opening: Opening, fields: FieldNames, max_record_bytes: int) -> None:
         self.notes = SearchNotes(opening)
-        self.notes.ended = False  # `<RETS .../>` ends when the XML parser says so
         self._max_record_bytes = max_record_bytes
         self._held_bytes = 0
-        self._broken = ""
+        self._closed = self.notes.ended
         self._decoder = Decoder(opening.encoding)
         self._runs = PhotoRuns()
         self._repair = Repair()
@@ -88,29 +87,33 @@ class _Body:
         self._looked_at: dict[int, tuple[etree._Element, etree._Element]] = {}
 
     def receive_data(self, chunk: bytes) -> list[ListingState]:
-        if self.notes.ended or self._broken:
+        if self._closed:
             return []
         self._held_bytes += len(chunk)
-        self._parse(chunk)
+        fault = self._parse(chunk)
         listings = [] if self._root is None else self._harvest(self._root)
-        if self._broken and not self.notes.ended:  # what follows the end does not matter
-            self.notes.quarantine(self._broken)
+        self._closed = bool(fault) or self.notes.ended
+        if fault and not self.notes.ended:  # what follows the end does not matter
+            self.notes.quarantine(fault, rows=0)
         if self._held_bytes > self._max_record_bytes:
             raise LimitExceeded(f"no listing is complete within {self._max_record_bytes} bytes")
         return listings
 
-    def _parse(self, chunk: bytes) -> None:
+    def _parse(self, chunk: bytes) -> str:
+        """Let the tree grow; returns why it cannot grow any more, "" when it can."""
         text = self._repair.receive_data(self._runs.take_out(self._decoder.receive_data(chunk)))
+        fault = ""
         try:
             self._xml.feed(text.encode())
         except etree.XMLSyntaxError as error:
             # The parser's line numbers would mislead: photos were taken out before it.
-            self._broken = _POSITION.sub("", f"broken XML: {error.msg}")
+            fault = _POSITION.sub("", f"broken XML: {error.msg}")
         for event, element in self._xml.read_events():
             if self._root is None:
                 self._root = cast("etree._Element", element)  # noqa: SLF001 - lxml has no other name for it
             elif event == "end" and element is self._root:
                 self.notes.ended = True
+        return fault
 
     def _harvest(self, root: etree._Element) -> list[ListingState]:
         """Read and drop what is complete, wherever listings are known to be."""

@@ -28,9 +28,12 @@ _DECLARED = re.compile(rb"""<\?xml[^>]*?\bencoding\s*=\s*["']([\w.:-]+)["']""")
 
 # A run of character references is taken as one, since a surrogate pair is two of them (Q72).
 # Leading zeros are legal; more digits than these are no reference.
-_NUMBER = r"&#(?:[0-9]{1,7}|[xX][0-9A-Fa-f]{1,6});"
-_REFERENCE = re.compile(rf"((?:{_NUMBER})+)|&(amp|lt|gt|quot|apos);|&")
+_NUMBER = r"#(?:[0-9]{1,7}|[xX][0-9A-Fa-f]{1,6});"
+_NUMBERS = rf"({_NUMBER}(?:&{_NUMBER})*+)"
 _NAMED = {"amp": "&", "lt": "<", "gt": ">", "quot": '"', "apos": "'"}
+_NAMES = "|".join(_NAMED)
+_REFERENCE = re.compile(rf"&(?:{_NUMBERS}|({_NAMES});)")
+_TO_MEND = re.compile(rf"&(?!(?:{_NAMES});){_NUMBERS}?+")
 
 # No name begins with these: a `<` before one of them is text (Q73). At the end of what is settled one
 # of `<`, `&` and `]` follows, since only those are held back.
@@ -140,29 +143,27 @@ class Repair:
 
 def _repair(text: str) -> str:
     if "&" in text:
-        text = _REFERENCE.sub(_mend, text)
+        text = _TO_MEND.sub(_mend, text)
     return _BARE.sub("&lt;", text.replace("]]>", "]]&gt;"))
 
 
 def _mend(match: re.Match[str]) -> str:
-    if match[1]:
-        return _characters(match[1]).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return match[0] if match[2] else "&amp;"
+    if not match[1]:
+        return "&amp;"
+    return _characters(match[1]).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def _resolve(match: re.Match[str]) -> str:
-    if match[1]:
-        return _characters(match[1])
-    return _NAMED[match[2]] if match[2] else "&"
+    return _characters(match[1]) if match[1] else _NAMED[match[2]]
 
 
 def _characters(references: str) -> str:
     r"""The text of a run of character references.
 
-    >>> _characters("&#55357;&#56832;&#x10;&#65;&#xD800;")
+    >>> _characters("#55357;&#56832;&#x10;&#65;&#xD800;")
     '\U0001f600A'
     """
-    numbers = (number[2:].lower() for number in references.split(";")[:-1])
+    numbers = (number.lstrip("&#").lower() for number in references.split(";")[:-1])
     codes = (int(number[1:], 16) if number[0] == "x" else int(number) for number in numbers)
     units = "".join(chr(code) for code in codes if code <= 0x10FFFF)
     joined = units.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "ignore")

@@ -50,7 +50,7 @@ def test_an_unknown_code_is_its_familys_miscellaneous_error(code: int, verdict: 
         b'<RETS ReplyCode="20403" ReplyText="No Object Found"/>',
         b'<RETS ReplyCode="20403" ReplyText="No Object Found" ></RETS>',
         b"<RETS ReplyText='No Object Found' ReplyCode='20403'></RETS>",
-        b'\xef\xbb\xbf<?xml version="1.0"?>\n<!-- > --><RETS ReplyCode=" 20403 " ReplyText="No Object Found">',
+        b'\xef\xbb\xbf<?xml?>\n<!-- > -->\n<RETS ReplyCode=" 20403 " ReplyText="No Object Found">',
         b'<!DOCTYPE RETS SYSTEM "R.dtd">\n<RETS ReplyCode = "20403" ReplyText = "No Object Found"/>',
         b'<!DOCTYPE RETS [<!ENTITY x "]>">]><RETS ReplyCode="20403" ReplyText="No Object Found"/>',
         b'<RETS-STATUS ReplyCode="20403" ReplyText="No Object Found"/>',
@@ -119,4 +119,5 @@ def test_an_element_is_whole_when_it_is_closed(document: bytes, *, whole: bool) 
 
 @given(st.binary() | st.binary().map(lambda tail: b"<RETS " + tail))
 def test_no_bytes_make_it_raise(document: bytes) -> None:
-    assert read_reply(document) is None or is_whole(document) in {True, False}
+    reply = read_reply(document)
+    assert reply is None or 0 <= reply.code < 10**9

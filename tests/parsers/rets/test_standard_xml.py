@@ -95,7 +95,7 @@ def test_q76_blank_lines_before_the_declaration() -> None:
 
 def test_q77_a_cut_answer_keeps_what_was_complete_and_did_not_end() -> None:
     body = standard(record("1", photos(1)), record("2", photos(1, 2)), record("3"))
-    for length in range(body.index(b">") + 1, len(body)):
+    for length in (*range(body.index(b">") + 1, len(body), 5), len(body) - 1):
         ways = [play(new(), chunks) for chunks in (whole(body[:length]), byte_by_byte(body[:length]))]
         assert ways[0] == ways[1]
         listings, end = ways[0]
