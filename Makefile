@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: replay test lint lock fixtures clean
+.PHONY: replay test lint lock fixtures interop clean
 
 replay: $(VENV)/.runtime
 	$(BIN)/python -m service.replay
@@ -15,6 +15,10 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# Foreign RETS clients, as far as they install, against the loopback server.
+interop: $(VENV)/.dev
+	$(BIN)/python -m interop
 
 fixtures: $(VENV)/.dev
 	$(BIN)/python -m tools.make_fixtures

@@ -1,19 +1,21 @@
 """The composition root: the only place where real adapters are built and joined."""
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
 from service.config import Config, RetsFeed
 from service.core.plan import FeedRules
-from service.core.ports import Catalog, ObjectStore, PhotoSource
+from service.core.ports import Catalog, Facts, ObjectStore, PhotoSource
 from service.errors import ConfigError
 from service.feeds.rets import RetsSource
+from service.ingest.accounts import Account
 from service.ingest.feed import Feed
 from service.ingest.uploads import Uploaders
 from service.stores.catalog import SqlCatalog, open_catalog
@@ -37,13 +39,14 @@ class House:
     store: ObjectStore
     uploaders: Uploaders
     now: Now
+    accounts: Mapping[tuple[str, str], Account]
 
     def feed(self, name: str) -> Feed:
         """The feed of this name, ready for a cycle."""
         settings = self.config.feeds[name]
         return Feed(
             name=name,
-            source=source_of(name, settings),
+            source=source_of(name, settings, MarkedFacts(self.catalog, name), self.now),
             store=self.store,
             catalog=self.catalog,
             uploaders=self.uploaders,
@@ -55,6 +58,9 @@ class House:
             delete_after=settings.delete_after,
             keys_interval=settings.keys_interval,
             purge_share=settings.purge_share,
+            account=self.accounts[account_key(settings)],
+            batch_listings=settings.batch_listings,
+            batch_objects=settings.batch_objects,
         )
 
 
@@ -66,7 +72,7 @@ def open_house(config: Config, now: Now = utc_now) -> Iterator[House]:
         store_of(config) as store,
         Uploaders(config.store.uploaders) as uploaders,
     ):
-        yield House(config, catalog, store, uploaders, now)
+        yield House(config, catalog, store, uploaders, now, accounts_of(config))
 
 
 @contextmanager
@@ -102,9 +108,39 @@ def store_of(config: Config) -> Iterator[MinioStore]:
         )
 
 
-def source_of(name: str, settings: RetsFeed) -> PhotoSource:
-    """The feed's adapter, by its kind."""
-    return RetsSource(name, settings)
+def source_of(name: str, settings: RetsFeed, facts: Facts | None = None, now: Now = utc_now) -> PhotoSource:
+    """The feed's adapter, by its kind. Without `facts` it leaves no trace."""
+    return RetsSource(name, settings, facts, now)
+
+
+@dataclass(frozen=True)
+class MarkedFacts:
+    """A source's facts as marks of its feed: they live as long as the catalog, in the place of its cursor."""
+
+    catalog: Catalog
+    feed: str
+
+    def get(self, name: str, /) -> str | None:
+        """The fact, if it was ever kept."""
+        return self.catalog.mark(self.feed, f"source.{name}")
+
+    def __setitem__(self, name: str, value: str, /) -> None:
+        """Keep a fact."""
+        self.catalog.set_mark(self.feed, f"source.{name}", value)
+
+
+def accounts_of(config: Config) -> dict[tuple[str, str], Account]:
+    """Every account of the configuration; where its feeds differ about `sessions`, the fewest count."""
+    sessions: dict[tuple[str, str], int] = {}
+    for settings in config.feeds.values():
+        key = account_key(settings)
+        sessions[key] = min(settings.sessions, sessions.get(key, settings.sessions))
+    return {key: Account(count) for key, count in sessions.items()}
+
+
+def account_key(settings: RetsFeed) -> tuple[str, str]:
+    """What makes two feeds share one account: the login URL's host, and the user name."""
+    return urlsplit(settings.login_url).hostname or "", settings.username
 
 
 def rules_of(settings: RetsFeed) -> FeedRules:

@@ -136,6 +136,10 @@ class RetsFields(Section):
     """How many photos the listing has; "" where the server has none, or where it is wrong."""
     modified: str = "ModificationTimestamp"
     """The time that {since} is compared with; the cursor is made of it."""
+    photo_url: str = "PropMediaURL"
+    """The name in ObjectData that holds a photo's URL, for answers with neither image nor Location (Q105)."""
+    photo_stamp: str = "PropMediaModificationTimestamp"
+    """The name in ObjectData that holds the time of that photo (Q105)."""
 
 
 class RetsFeed(Section):
@@ -157,8 +161,17 @@ class RetsFeed(Section):
     """Sent with every request (Q94), and part of the user-agent digest (Q95)."""
     hosts: tuple[str, ...] = ()
     """Other hosts that capability URLs may name and that may be sent credentials (Q87)."""
+    use_login_host: bool = False
+    """Ask the login URL's host whatever host a capability URL names: behind a proxy some servers name an
+    inner host that nobody else can reach (Q87). Off, since elsewhere the URL is right."""
+    sessions: int = Field(default=1, ge=1)
+    """Sessions that the account may have open at once, shared by all feeds with its host and user name.
+    Most servers allow one, and lock out who opens more (Q99)."""
     session_cookie: str = "RETS-Session-ID"
     """The cookie whose value goes into the user-agent digest (Q91)."""
+    user_agent_digest_version: bool = True
+    """Whether the user-agent digest holds the RETS version, as the standard says; some servers leave it
+    out (Q93)."""
 
     search_format: Literal["STANDARD-XML", "COMPACT", "COMPACT-DECODED"] = "STANDARD-XML"
     """STANDARD-XML lists every photo with its own stamp (by sequence); COMPACT does not (by whole set)."""
@@ -179,11 +192,23 @@ class RetsFeed(Section):
     """Finds every listing, for removals; default (ID=*) for STANDARD-XML, else (<listing field>=*)."""
     keys_interval: Duration = timedelta(hours=1)
     """How often every key is compared, for removals and for listings that no search gave."""
-    limit: int = Field(default=100, ge=1, le=100_000)
-    """Rows asked for per Search; CREA allows 100."""
+    limit: int | None = Field(default=None, ge=1, le=100_000)
+    """Rows asked for per Search (Q64). Without it 100, all that CREA allows; NONE with `paging = "none"`."""
+    paging: Literal["offset", "keys", "none"] = "offset"
+    """How a long result is read: by Offset, which most servers know; or, without Offset (Q63) or where rows
+    move between pages (Q65), first its keys, then records by lists of keys; or all in one answer."""
 
-    object_type: str = "Photo"
-    """GetObject Type. Names and sizes differ per server: `Photo` may be 128 pixels wide (Q52)."""
+    object_types: tuple[Annotated[str, Field(min_length=1)], ...] = Field(default=("Photo",), min_length=1)
+    """GetObject Types, the best first: what a listing has not in one is asked for in the next. Names and
+    sizes differ per server: `Photo` may be 128 pixels wide (Q52)."""
+    location: Literal[0, 1] = 0
+    """0 asks for the pictures, many in one answer; 1 for their URLs, which are fetched one by one, without
+    credentials. Where a server serves only the other, that is found out and kept (Q44, Q45)."""
+    batch_listings: int = Field(default=1, ge=1, le=1000)
+    """Listings per GetObject. More saves round trips where the server allows it, as CREA does not (Q48)."""
+    batch_objects: int = Field(default=200, ge=1)
+    """Photos per GetObject of several listings, as far as they are counted: what a cut can cost, and the
+    length of a URL (Q48). A single listing may have more."""
     photos: Literal["all", "default"] = "all"
     """`default` keeps SequenceID 0 alone (seed 002)."""
     interval: Duration = timedelta(minutes=15)

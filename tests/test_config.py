@@ -37,7 +37,7 @@ search_format = "STANDARD-XML"
 resource = "Property"
 class = "ResidentialProperty"
 query = "(LastUpdated={{since}})"
-object_type = "Photo"
+object_types = ["Photo"]
 photos = "all"
 interval = "15m"
 [feeds.crea.fields]

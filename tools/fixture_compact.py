@@ -21,7 +21,7 @@ STYLE = FeedStyle(
         "resource": "Property",
         "class": "RES",
         "query": "(ModificationTimestamp={since}+)",
-        "object_type": "Photo",
+        "object_types": ["Photo"],
         "limit": 2,
         "keys_interval": "0s",
         "purge_share": 0.5,

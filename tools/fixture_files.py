@@ -55,8 +55,8 @@ def _pairs(values: Mapping[str, Any]) -> str:
     return "".join(f"{key} = {_value(value)}\n" for key, value in values.items())
 
 
-def _value(value: float | str) -> str:
-    """A string or number, which TOML spells as JSON does."""
+def _value(value: float | str | list[str]) -> str:
+    """A string, a number or a list of strings, which TOML spells as JSON does."""
     return json.dumps(value, ensure_ascii=False)
 
 

@@ -31,7 +31,11 @@ class Row:
 
 @dataclass(frozen=True)
 class Asked:
-    """One GetObject: the photos that it should bring, those that came whole, and what stays owed."""
+    """What is asked of one listing: the photos that should come, those that came, what stays owed.
+
+    `ids` is its part of a GetObject's ID. It may stay owed though nothing of it is missing: a whole
+    set in a batch that was cut.
+    """
 
     ids: str
     wanted: tuple[Row, ...]
@@ -50,8 +54,8 @@ class Asked:
 
     @property
     def failed(self) -> int:
-        """Photos asked for and not had."""
-        return len(self.wanted) - len(self.rows)
+        """Photos asked for and not had; a set that may lack some counts once."""
+        return len(self.wanted) - len(self.rows) or int(bool(self.owed))
 
 
 @dataclass
@@ -64,14 +68,15 @@ class Ledger:
     def close_step(
         self,
         found: Sequence[str],
+        requests: Iterable[str],
         asked: Sequence[Asked],
         records: Mapping[str, tuple[Row, ...]],
         gone: Iterable[str] = (),
     ) -> dict[str, Any]:
         """Enter one step and return its expected.json.
 
-        `found` are the keys that the search returned; `records` holds, for each listing worked on,
-        the photos that the MLS has of it.
+        `found` are the keys that the search returned, `requests` the IDs of each GetObject; `records`
+        holds, for each listing worked on, the photos that the MLS has of it.
         """
         cycle = dict.fromkeys(("downloaded", "uploaded", "unchanged", "moved", "removed", "failed"), 0)
         by_listing = {one.listing: one for one in asked}
@@ -83,7 +88,7 @@ class Ledger:
             _count(cycle, self.held.pop(key), (), None)
         return {
             "cycle": {"listings": len(found), **cycle},
-            "asked": sorted(one.ids for one in asked),
+            "asked": sorted(requests),
             "owed": {one.listing: one.owed for one in asked if one.failed},
             "listings": {key: _shown(rows) for key, rows in sorted(self.held.items())},
         }

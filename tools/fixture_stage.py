@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from service.config import RetsFields
@@ -140,7 +141,8 @@ class StepDraft:
         self._stage = stage
         self._folder = folder
         self._about = about
-        self._asked: list[tuple[Asked, RawAnswer]] = []
+        self._answers: list[tuple[str, RawAnswer]] = []
+        self._asked: list[Asked] = []
         self._gone: list[str] = []
         self._nothing: bytes | None = None
 
@@ -154,9 +156,27 @@ class StepDraft:
         self, ids: str, answer: RawAnswer, *, lost: Collection[str] = (), owed: str = ""
     ) -> None:
         """A GetObject with this answer, which brings everything but the `lost` Object-IDs."""
-        wanted = self._wanted(ids)
-        came = frozenset(row.id for row in wanted if row.id not in lost)
-        self._asked.append((Asked(ids, wanted, came, owed), answer))
+        self._answers.append((ids, answer))
+        self._expect(ids, lost, owed)
+
+    def ask_batch(
+        self,
+        ids: str,
+        answer: RawAnswer | None = None,
+        *,
+        lost: Mapping[str, Collection[str]] = MappingProxyType({}),
+        owed: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
+        """A GetObject for several listings, of which an empty one is not spoken of; what each has lost."""
+        self._answers.append((ids, answer or self._plain(ids)))
+        for one in ids.split(","):
+            key = one.partition(":")[0]
+            if self._wanted(one):
+                self._expect(one, lost.get(key, ()), owed.get(key, ""))
+
+    def ask_in_vain(self, ids: str, refusal: RawAnswer) -> None:
+        """A GetObject that is refused as a whole, so that it is asked in another way."""
+        self._answers.append((ids, refusal))
 
     def ask_spoilt(self, ids: str, framing: Framing, spoilt: Mapping[str, bytes], *, owed: str) -> None:
         """A bundle in which some parts (by Object-ID) are something else than the picture."""
@@ -165,13 +185,17 @@ class StepDraft:
         self.ask_answered(ids, framing.bundle(mixed), lost=spoilt.keys(), owed=owed)
 
     def ask_cut(self, ids: str, framing: Framing | None, *, owed: str) -> None:
+        """An answer that ends inside its last picture."""
+        self.ask_answered(ids, self.cut(ids, framing), lost={self._wanted(ids)[-1].id}, owed=owed)
+
+    def cut(self, ids: str, framing: Framing | None) -> RawAnswer:
         """An answer that ends inside its last picture: fewer bytes than its Content-Length says."""
         whole = framing.bundle(self._stage.mls.parts(ids, framing)) if framing else self._plain(ids)
         assert whole.header("Transfer-Encoding") is None, "a chunked answer has no Content-Length to miss"
-        body, last = body_of(whole), self._wanted(ids)[-1]
+        body, last = body_of(whole), self._wanted(ids.rpartition(",")[2])[-1]
         end = body.rindex(last.picture) + len(last.picture) // 2
         headers = (*whole.headers, ("Content-Length", str(len(body))))
-        self.ask_answered(ids, RawAnswer(200, "OK", headers, body[:end]), lost={last.id}, owed=owed)
+        return RawAnswer(200, "OK", headers, body[:end])
 
     def remove(self, key: str) -> None:
         """The listing is gone from the feed."""
@@ -186,16 +210,21 @@ class StepDraft:
         """Write the step's files."""
         self._folder.mkdir()
         found, exchanges = self._write_searches()
-        for number, (asked, answer) in enumerate(self._asked, start=1):
+        for number, (ids, answer) in enumerate(self._answers, start=1):
             name = f"photos-{number}.http"
             write_answer(self._folder / name, answer)
-            exchanges.append(("GetObject", {"ID": asked.ids}, name))
+            exchanges.append(("GetObject", {"ID": ids}, name))
         write_exchanges(self._folder / "exchanges.toml", self._about, exchanges)
-        asked_only = [asked for asked, _ in self._asked]
-        worked = dict.fromkeys([*found, *(asked.listing for asked in asked_only)])
+        worked = dict.fromkeys([*found, *(asked.listing for asked in self._asked)])
         records = {key: self._stage.rows(key) for key in worked}
-        expected = self._stage.ledger.close_step(found, asked_only, records, self._gone)
+        requests = (ids for ids, _ in self._answers)
+        expected = self._stage.ledger.close_step(found, requests, self._asked, records, self._gone)
         write_expected(self._folder / "expected.json", expected)
+
+    def _expect(self, ids: str, lost: Collection[str], owed: str) -> None:
+        wanted = self._wanted(ids)
+        came = frozenset(row.id for row in wanted if row.id not in lost)
+        self._asked.append(Asked(ids, wanted, came, owed))
 
     def _write_searches(self) -> tuple[list[str], list[Exchange]]:
         """The keys that the search finds, and the exchanges of its pages and of the scan of all keys."""

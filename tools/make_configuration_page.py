@@ -1,5 +1,6 @@
 """python -m tools.make_configuration_page: docs/CONFIGURATION.md, from the models that check the file."""
 
+import json
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
@@ -54,9 +55,7 @@ def _default(value: Any) -> str:
         return ""
     if isinstance(value, timedelta):
         return f"`{_duration(value)}`"
-    if isinstance(value, tuple):
-        return f"`{list(value)}`"
-    return f'`"{value}"`' if isinstance(value, str) else f"`{value}`"
+    return f"`{json.dumps(value)}`"  # strings, numbers, lists: as in TOML
 
 
 def _duration(value: timedelta) -> str:

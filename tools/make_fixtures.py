@@ -7,9 +7,9 @@ import shutil
 import sys
 from pathlib import Path
 
-from tools import fixture_compact, fixture_crea, fixture_default
+from tools import fixture_batched, fixture_compact, fixture_crea, fixture_default
 
-STORIES = (fixture_crea, fixture_compact, fixture_default)
+STORIES = (fixture_crea, fixture_compact, fixture_default, fixture_batched)
 
 
 def make_fixtures(root: Path) -> list[Path]:

@@ -33,6 +33,11 @@ class Asked:
         self._only = ids[0] if ids is not None and len(ids) == 1 else None
 
     @property
+    def is_several(self) -> bool:
+        """Whether more than one listing was asked for."""
+        return len(self._wanted) > 1
+
+    @property
     def is_one_photo(self) -> bool:
         """Whether exactly one photo was asked for."""
         return self._only is not None

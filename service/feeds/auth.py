@@ -138,7 +138,7 @@ class FeedAuth(Anonymous):
     def _user_agent_digest(self) -> str:
         """RETS 1.7.2, section 3.10; the request id is never sent, hence empty.
 
-        The version is the text as sent, whatever the server answers (Q95).
+        The version is the text as sent, whatever the server answers (Q95); some leave it out (Q93).
         """
         config = self._config
         secret = config.user_agent_password.get_secret_value() if config.user_agent_password else ""
@@ -146,7 +146,8 @@ class FeedAuth(Anonymous):
             (cookie.value or "" for cookie in self._cookies if cookie.name == config.session_cookie), ""
         )
         inner = _md5(f"{config.user_agent}:{secret}")
-        return _md5(f"{inner}::{session}:{config.rets_version}")
+        version = config.rets_version if config.user_agent_digest_version else ""
+        return _md5(f"{inner}::{session}:{version}")
 
 
 class _Digest(HTTPDigestAuth):

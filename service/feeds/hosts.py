@@ -45,6 +45,16 @@ def resolve(base: str, url: str) -> str:
         return url
 
 
+def move(url: str, home: str) -> str:
+    """The same path at the host of another URL (Q87).
+
+    >>> move("http://10.0.0.5:6103/rets/search?a=1", "https://mls.example/login")
+    'https://mls.example/rets/search?a=1'
+    """
+    parts, there = _split(url), urlsplit(home)
+    return url if parts is None else parts._replace(scheme=there.scheme, netloc=there.netloc).geturl()
+
+
 class FeedHosts:
     """The login host, on any port, and the hosts of the configuration (`name` or `name:port`)."""
 

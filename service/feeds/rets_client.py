@@ -17,7 +17,7 @@ from service.config import RetsFeed
 from service.errors import RetryLater, ServiceError, StopFeed, TransferCut
 from service.feeds.answer import Answer
 from service.feeds.auth import FeedAuth
-from service.feeds.hosts import FeedHosts, resolve
+from service.feeds.hosts import FeedHosts, move, resolve
 from service.feeds.transport import WAITS, Transport
 from service.feeds.verdicts import refusal
 
@@ -60,7 +60,7 @@ class RetsClient:
         session, self._session = self._session, None
         if session is None or "logout" not in session.capabilities:
             return
-        url = resolve(self._config.login_url, session.capabilities["logout"])
+        url = self._resolve(session.capabilities["logout"])
         transport = self._new_transport(LOGOUT_SECONDS, waits=())
         try:
             transport.get(url).close()  # Q90: whatever it answers
@@ -138,7 +138,11 @@ class RetsClient:
                 feed=self._feed,
                 hint=f"ask the provider whether the account {self._config.username} may use it",
             )
-        return resolve(self._config.login_url, url)
+        return self._resolve(url)
+
+    def _resolve(self, url: str) -> str:
+        resolved = resolve(self._config.login_url, url)
+        return move(resolved, self._config.login_url) if self._config.use_login_host else resolved
 
     def _read_login(self, answer: Answer, body: bytes) -> LoginAnswer:
         """A login that worked, whatever its HTTP status (Q90)."""

@@ -19,6 +19,7 @@ from parsers.rets.objects import (
     photo_order,
     read_object_head,
 )
+from service.config import RetsFields
 from service.core.ports import IncomingPhoto
 from service.errors import RetryLater, TransferCut
 from service.feeds.answer import Answer
@@ -30,26 +31,32 @@ from service.feeds.rets_client import read_head_reply, text_head
 MAGIC_BYTES = 32
 """Bytes by which every kind of image is known."""
 
+USUAL_FIELDS = RetsFields()
+
 TEXT_BYTES = 64 * 2**10
 """Bytes of a text that are judged: what matters stands at its head, and a page of HTML has no end."""
 
 
-def read_objects(feed: str, answer: Answer, asked: Asked) -> Iterator[IncomingPhoto]:
+def read_objects(
+    feed: str, answer: Answer, asked: Asked, fields: RetsFields = USUAL_FIELDS
+) -> Iterator[IncomingPhoto]:
     """The photos of one answer, which is read to its end. Redirects are absolute, and not followed.
 
-    Raises TransferCut for an answer that is not whole, after the photos that are.
+    `fields` names what ObjectData holds. Raises TransferCut for an answer that is not whole, after
+    the photos that are.
     """
     boundary = find_boundary(answer) if answer.status == 200 else None
     if boundary is not None:
         parts = Bundle(feed, answer, boundary).parts()
-        yield from asked.assign(_photo(part, answer.url, number) for number, part in enumerate(parts, 1))
+        came = (_photo(part, answer.url, number, fields) for number, part in enumerate(parts, 1))
+        yield from asked.assign(came)
     elif is_url_table(text_head(answer, is_url_table)):
         yield from _read_table(feed, answer, asked)
     else:
-        yield from _read_single(answer, asked)
+        yield from _read_single(answer, asked, fields)
 
 
-def _read_single(answer: Answer, asked: Asked) -> Iterator[IncomingPhoto]:
+def _read_single(answer: Answer, asked: Asked, fields: RetsFields) -> Iterator[IncomingPhoto]:
     """A picture, or a text that speaks for everything that was asked (Q27)."""
     if not answer.head(bool) and not (asked.is_one_photo and answer.vouched):  # Q22
         yield from asked.all_get(Unknown(f"an empty answer with HTTP {answer.status}"))
@@ -57,7 +64,7 @@ def _read_single(answer: Answer, asked: Asked) -> Iterator[IncomingPhoto]:
     if answer.status != 200 and not read_head_reply(answer):
         yield from asked.all_get(Unknown(f"HTTP {answer.status}"))
         return
-    photo = _photo(Part(answer.headers, iter(answer.read, b"")), answer.url, 1)
+    photo = _photo(Part(answer.headers, iter(answer.read, b"")), answer.url, 1, fields)
     if photo.outcome is None or isinstance(photo.outcome, Redirect):
         yield from asked.assign([photo], alone=True)
     else:
@@ -87,7 +94,7 @@ def _read_table(feed: str, answer: Answer, asked: Asked) -> Iterator[IncomingPho
         raise RetryLater(f"the table of {answer.place} is not whole: {why}", feed=feed)
 
 
-def _photo(part: Part, url: str, position: int) -> IncomingPhoto:
+def _photo(part: Part, url: str, position: int, fields: RetsFields) -> IncomingPhoto:
     """One part as a photo under its own words for listing and id, "" where it has none."""
     head = read_object_head(part.headers)
     id_ = (head.id or "").strip()
@@ -97,7 +104,10 @@ def _photo(part: Part, url: str, position: int) -> IncomingPhoto:
         first, photo.chunks = _first(decode_body(head.transfer_encoding, part.chunks), MAGIC_BYTES)
         if not is_image_start(head, first):
             text, _ = _first(photo.chunks, TEXT_BYTES)
-            photo.outcome = _resolved(judge_text(head, text), url)
+            outcome = judge_text(head, text, (fields.photo_url,), (fields.photo_stamp,))
+            photo.outcome = _resolved(outcome, url)
+            if isinstance(outcome, Redirect):
+                photo.ref = replace(ref, stamp=outcome.stamp)
     except ParseError as error:
         photo.outcome = Unknown(str(error))
     return photo

@@ -16,7 +16,7 @@ _KEYS = {
     20206: "check {feed}.query, {feed}.keys_query and {feed}.since_format",
     20207: "check whether this account may use {feed}.query",
     20400: "check {feed}.resource",
-    20401: "check {feed}.object_type; if the server has no photos by GetObject, no type will do",
+    20401: "check {feed}.object_types; if the server has no photos by GetObject, no type will do",
     20601: "check {feed}.search_format and {feed}.rets_version",
 }
 

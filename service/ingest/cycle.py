@@ -6,6 +6,8 @@ in one transaction; from then on the work survives any crash, and the cursor nev
 
 import threading
 import time
+from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 from hashlib import sha256
 
@@ -15,8 +17,9 @@ from parsers.records import ListingState
 from service.core.guards import plan_removals
 from service.core.photos import StoredSet
 from service.core.plan import Commit, FeedRules, plan_listing, remove_listing, settle
-from service.core.ports import KeySnapshot, Page
+from service.core.ports import KeySnapshot, Owed, Page
 from service.errors import ServiceError
+from service.ingest.batches import in_requests
 from service.ingest.feed import Feed
 from service.ingest.listings import ListingWork, apply_commit, sync_listings, wait_for, write_manifest
 from service.ingest.report import Report
@@ -35,7 +38,15 @@ CHANGES, KEYS_AT, MISSED = "changes", "keys.at", "keys.missed"
 
 
 def run_cycle(feed: Feed, report: Report, stop: threading.Event, *, allow_purge: bool = False) -> Report:
-    """One cycle. An expected failure ends in the report, not in an exception."""
+    """One cycle. An expected failure ends in the report, not in an exception.
+
+    It waits for a session of its account; when it is stopped meanwhile, nothing has happened.
+    """
+    with feed.account.session(stop) as admitted:
+        return _run(feed, report, stop, allow_purge=allow_purge) if admitted else report
+
+
+def _run(feed: Feed, report: Report, stop: threading.Event, *, allow_purge: bool) -> Report:
     started, clock = feed.clock(), time.monotonic()
     run = feed.catalog.run_started(feed.name, started)
     try:
@@ -110,20 +121,28 @@ def _work_off(feed: Feed, report: Report, stop: threading.Event, now: datetime) 
     """Every listing that is due. Each ends committed or postponed beyond `now`, so this ends too."""
     failures = 0
     while not stop.is_set() and (owed := feed.catalog.owed(feed.name, now, BATCH)):
-        stored = feed.catalog.stored_sets(feed.name, [item.said.key for item in owed])
-        works: list[ListingWork] = []
+        begun: list[ListingWork] = []
         try:
-            for item in owed:
+            for works in _requests(feed, report, owed):
                 if stop.is_set():
                     break
-                key = item.said.key
-                works.append(ListingWork(feed, report, item, stored.get(key, StoredSet(key))))
-                failure = sync_listings(works[-1:], feed)
+                begun += works
+                failure = sync_listings(works, feed)
                 failures = failures + 1 if failure else 0
                 if failure and failures >= FAILURES_IN_A_ROW:
                     raise failure
         finally:
-            wait_for(works)
+            wait_for(begun)
+
+
+def _requests(feed: Feed, report: Report, owed: list[Owed]) -> Iterator[list[ListingWork]]:
+    """What is owed, by the requests in which it is asked for; one by one once the feed refused several."""
+    stored = feed.catalog.stored_sets(feed.name, [item.said.key for item in owed])
+    works = (
+        ListingWork(feed, report, item, stored.get(item.said.key, StoredSet(item.said.key))) for item in owed
+    )
+    for request in in_requests(works, feed.batch_listings, feed.batch_objects):
+        yield from [request] if feed.source.takes_several else [[work] for work in request]
 
 
 def _compare_keys(feed: Feed, report: Report, now: datetime, *, allow_purge: bool) -> None:
@@ -131,11 +150,13 @@ def _compare_keys(feed: Feed, report: Report, now: datetime, *, allow_purge: boo
     last = feed.catalog.mark(feed.name, KEYS_AT)
     if last and now - datetime.fromisoformat(last) < feed.keys_interval and not allow_purge:
         return
+    known = feed.catalog.known_keys(feed.name)
     snapshot = feed.source.keys()
+    if snapshot.complete and snapshot.paged and known - snapshot.keys:
+        snapshot = _confirm(snapshot, feed.source.keys())
     if not snapshot.complete:
         report.held = f"no listing was removed: the list of keys is not complete: {snapshot.why}"
         return
-    known = feed.catalog.known_keys(feed.name)
     removals = plan_removals(known, snapshot.keys, share=feed.purge_share, allowed=allow_purge)
     if removals.why:
         report.held = f"no listing was removed: {removals.why} (once --allow-purge {feed.name} lifts this)"
@@ -143,6 +164,11 @@ def _compare_keys(feed: Feed, report: Report, now: datetime, *, allow_purge: boo
     _remove(feed, report, removals.keys)
     _look_for_missed(feed, snapshot, known)
     feed.catalog.set_mark(feed.name, KEYS_AT, now.isoformat())
+
+
+def _confirm(one: KeySnapshot, other: KeySnapshot) -> KeySnapshot:
+    """What two scans in a row did not find is gone; one alone may miss keys that moved between its pages."""
+    return replace(other, keys=one.keys | other.keys)
 
 
 def _remove(feed: Feed, report: Report, keys: frozenset[str]) -> None:

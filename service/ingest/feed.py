@@ -6,12 +6,17 @@ from datetime import datetime, timedelta
 
 from service.core.plan import FeedRules
 from service.core.ports import Catalog, ObjectStore, PhotoSource
+from service.ingest.accounts import Account
 from service.ingest.uploads import Uploaders
 
 
 @dataclass(frozen=True)
 class Feed:
-    """One feed, ready to be worked on. `clock` gives UTC now; `jitter` gives 0..1."""
+    """One feed, ready to be worked on. `clock` gives UTC now; `jitter` gives 0..1.
+
+    Feeds of one account share its `account`. `batch_listings` and `batch_objects` bound a request
+    for photos.
+    """
 
     name: str
     source: PhotoSource
@@ -26,3 +31,6 @@ class Feed:
     delete_after: timedelta
     keys_interval: timedelta
     purge_share: float
+    account: Account
+    batch_listings: int
+    batch_objects: int

@@ -62,7 +62,11 @@ class ListingWork:
     @property
     def wanted(self) -> Wanted | None:
         """What to ask the feed for; None when nothing is to be asked."""
-        return None if self.plan.ask == () else Wanted(self.key, self.plan.ask)
+        if self.plan.ask == ():
+            return None
+        desired = self.plan.desired
+        count = self.owed.said.expected_count if desired is None else len(desired)
+        return Wanted(self.key, self.plan.ask, count)
 
     def take(self, received: Received) -> None:
         """One photo came. Its upload starts at once, unless the bucket has these bytes."""
@@ -184,27 +188,27 @@ def sync_listings(works: Sequence[ListingWork], feed: Feed) -> RetryLater | None
     stay owed.
     """
     asking = {work.key: work for work in works if work.wanted is not None}
-    failure: RetryLater | None = None
     try:
-        if asking:
-            _fetch(asking, feed)
-    except RetryLater as error:
-        failure = error
-    except ParseError as error:
-        failure = RetryLater(str(error), feed=feed.name)
-    except BaseException:
+        failure = _fetch(asking, feed) if asking else None
         for work in works:
+            work.seal(failure if work.key in asking else None)
+    except BaseException:
+        for work in works:  # whoever waits for them must not wait for ever
             work.leave()
         raise
-    for work in works:
-        work.seal(failure if work.key in asking else None)
     return failure
 
 
-def _fetch(asking: dict[str, ListingWork], feed: Feed) -> None:
+def _fetch(asking: dict[str, ListingWork], feed: Feed) -> RetryLater | None:
     wanted = [work.wanted for work in asking.values() if work.wanted is not None]
-    for photo in feed.source.open_photos(wanted):
-        asking[photo.listing].take(receive(photo, feed.max_photo_bytes))
+    try:
+        for photo in feed.source.open_photos(wanted):
+            asking[photo.listing].take(receive(photo, feed.max_photo_bytes))
+    except RetryLater as error:
+        return error
+    except ParseError as error:
+        return RetryLater(str(error), feed=feed.name)
+    return None
 
 
 def wait_for(works: Sequence[ListingWork]) -> None:

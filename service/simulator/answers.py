@@ -40,7 +40,7 @@ class Answers(Protocol):
     """A feed's content. Called from several threads at once."""
 
     def answer(self, transaction: str, params: Mapping[str, str]) -> RawAnswer | None:
-        """The answer to one transaction (`Search`, `GetObject`); None when there is none."""
+        """The answer to one transaction (`Search`, `GetObject`, `GetMetadata`); None when there is none."""
 
 
 def text_answer(body: bytes, media_type: str = "text/xml") -> RawAnswer:

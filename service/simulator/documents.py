@@ -10,6 +10,12 @@ from html import escape
 TIMEOUT_SECONDS = 1800
 """What the login answer promises; sessions of this server never time out by themselves."""
 
+TAB = "\t"
+
+METADATA_VERSION = "1.00.00001"
+METADATA_DATE = "Wed, 01 May 2024 09:00:00 GMT"
+"""Of whatever GetMetadata says: it never changes while a server runs."""
+
 
 def reply(code: int, text: str) -> bytes:
     """A bare reply: `<RETS ReplyCode="20403" ReplyText="No Object Found."/>`."""
@@ -22,8 +28,8 @@ def login(member: str, links: Mapping[str, str]) -> bytes:
         "MemberName": member,
         "User": f"{member},0,0,{member}",
         "Broker": "LOOPBACK,1",
-        "MetadataVersion": "1.00.00001",
-        "MinMetadataVersion": "1.00.00001",
+        "MetadataVersion": METADATA_VERSION,
+        "MinMetadataVersion": METADATA_VERSION,
         "TimeoutSeconds": str(TIMEOUT_SECONDS),
     }
     lines = "".join(f"{name} = {escape(value)}\r\n" for name, value in {**facts, **links}.items())
@@ -100,7 +106,7 @@ def _property_photo(photo: PropertyPhoto) -> str:
 
 
 def compact(
-    columns: Sequence[str], rows: Sequence[Sequence[str]], part: Slice, delimiter: str = "\t"
+    columns: Sequence[str], rows: Sequence[Sequence[str]], part: Slice, delimiter: str = TAB
 ) -> bytes:
     """A COMPACT search answer: the delimiter in hexadecimal (Q68), MAXROWS while more is to come."""
     more = part.offset - 1 + len(rows) < part.total
@@ -110,6 +116,30 @@ def compact(
         f'<DELIMITER value="{ord(delimiter):02X}"/>\r\n<COLUMNS>{_line(columns, delimiter)}</COLUMNS>\r\n'
         f"{lines}{'<MAXROWS/>' if more else ''}</RETS>\r\n"
     )
+    return text.encode()
+
+
+def metadata_system() -> bytes:
+    """The answer to GetMetadata for METADATA-SYSTEM, the one type that is not a table."""
+    system = '<SYSTEM SystemID="LOOPBACK" SystemDescription="Loopback RETS server" TimeZoneOffset="Z"/>'
+    return _metadata("METADATA-SYSTEM", {}, f"{system}\r\n<COMMENTS/>\r\n")
+
+
+def metadata(
+    kind: str, owner: Mapping[str, str], columns: Sequence[str], rows: Sequence[Sequence[str]]
+) -> bytes:
+    """A COMPACT answer to GetMetadata, `<METADATA-CLASS Resource="Property" ...>`, in tabs.
+
+    `owner` is what the rows belong to: the attributes Resource and Class.
+    """
+    lines = "".join(f"<DATA>{_line(row, TAB)}</DATA>\r\n" for row in rows)
+    return _metadata(kind, owner, f"<COLUMNS>{_line(columns, TAB)}</COLUMNS>\r\n{lines}")
+
+
+def _metadata(kind: str, owner: Mapping[str, str], content: str) -> bytes:
+    about = {**owner, "Version": METADATA_VERSION, "Date": METADATA_DATE}
+    attributes = "".join(f' {name}="{escape(value)}"' for name, value in about.items())
+    text = f"{_open()}\r\n<{kind}{attributes}>\r\n{content}</{kind}>\r\n</RETS>\r\n"
     return text.encode()
 
 

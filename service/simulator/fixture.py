@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from service.errors import ConfigError
 from service.simulator.answers import RawAnswer
 from service.simulator.front_desk import Account
+from service.simulator.metadata import Metadata
 
 SINCE = "{since}"
 """Stands for any text in the value of a param."""
@@ -129,10 +130,14 @@ class Fixture:
 
 
 class FixtureAnswers:
-    """Plays one step of a fixture at a time, the first to begin with. First match wins."""
+    """Plays one step of a fixture at a time, the first to begin with. First match wins.
+
+    GetMetadata is not recorded: its answers follow from the feed's settings.
+    """
 
     def __init__(self, fixture: Fixture) -> None:
         self._step = fixture.steps[0]
+        self._settings = fixture.settings
 
     def play(self, step: Step) -> None:
         """Answer from this step from now on."""
@@ -140,6 +145,8 @@ class FixtureAnswers:
 
     def answer(self, transaction: str, params: Mapping[str, str]) -> RawAnswer | None:
         """The recorded answer; None when this step has none."""
+        if transaction == "GetMetadata":
+            return Metadata.of_feed(self._settings).answer(params)
         for exchange in self._step.exchanges:
             if exchange.matches(transaction, params):
                 return read_answer(exchange.answer)

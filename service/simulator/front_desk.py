@@ -26,6 +26,7 @@ TRANSACTIONS = {
     "logout": "Logout",
     "search": "Search",
     "getobject": "GetObject",
+    "getmetadata": "GetMetadata",
 }
 """The last path segment of a capability URL, and the capability's name."""
 

@@ -16,6 +16,7 @@ from service.simulator import documents
 from service.simulator.answers import RawAnswer, text_answer
 from service.simulator.bundles import BundledPhoto, Framing, single
 from service.simulator.documents import PropertyDetails, PropertyPhoto, Slice
+from service.simulator.metadata import Metadata
 
 EASTERN = timezone(timedelta(hours=-5))
 """The zone of CREA's `LastUpdated` inside a photo; the time that matters stands beside it in GMT."""
@@ -99,12 +100,12 @@ class Mls:
             return self._listings.get(key)
 
     def answer(self, transaction: str, params: Mapping[str, str]) -> RawAnswer | None:
-        """Answer Search and GetObject; there is nothing else to this MLS."""
+        """Answer Search, GetObject and GetMetadata; there is nothing else to this MLS."""
         if transaction == "Search":
             return self._search(params)
         if transaction == "GetObject":
             return self._get_object(params.get("ID", ""))
-        return None
+        return Metadata(fields=self._fields).answer(params) if transaction == "GetMetadata" else None
 
     def found(self, query: str) -> list[Listing] | None:
         """What a query finds, by time and key: `(field=*)` all, `(field=TIME)` or `TIME+` since then.

@@ -1,6 +1,6 @@
 """A RETS server on loopback that serves several feeds, each under its own path.
 
-    http://127.0.0.1:PORT/<feed>/login      then search, getobject, action and logout beside it
+    http://127.0.0.1:PORT/<feed>/login      then search, getobject, getmetadata, action, logout beside it
 
 It speaks to any RETS client: the replay, the tests, the benchmarks and foreign ones.
 """

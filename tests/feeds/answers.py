@@ -6,7 +6,7 @@ from typing import TypeAlias
 import pytest
 
 from parsers.records import Outcome
-from service.core.ports import IncomingPhoto
+from service.core.ports import IncomingPhoto, PhotoSource, Wanted
 from service.errors import ServiceError
 
 PARALLEL = "multipart/parallel; boundary=xyz"
@@ -58,6 +58,11 @@ def until_trouble(photos: Iterable[IncomingPhoto]) -> tuple[Came, ServiceError]:
 
 def read_photo(photo: IncomingPhoto) -> tuple[str, str, Outcome | bytes]:
     return photo.listing, photo.ref.id, photo.outcome or b"".join(photo.chunks)
+
+
+def ask(source: PhotoSource, *wanted: Wanted) -> Came:
+    """What a source gives; a whole listing if nothing else is said."""
+    return [read_photo(photo) for photo in source.open_photos(wanted or [Wanted("100")])]
 
 
 THREE = [part(jpeg(str(n)), "Content-Type: image/jpeg", id_=str(n)) for n in (1, 2, 3)]

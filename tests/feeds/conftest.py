@@ -2,14 +2,14 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from pydantic import SecretStr
 
-from service.config import RetsFeed
-from service.core.ports import IncomingPhoto, Wanted
+from service.config import RetsFeed, RetsFields
+from service.core.ports import Facts, IncomingPhoto, Wanted
 from service.feeds.asked import Asked
 from service.feeds.hosts import FeedHosts
 from service.feeds.rets import RetsSource
@@ -30,6 +30,9 @@ GetObject = /object
 {more}</RETS-RESPONSE></RETS>"""
 
 FIELDS = {"listing": "Key", "modified": "Modified", "photos_changed": "Photos", "photos_count": "Count"}
+
+NOW = datetime(2024, 6, 1, tzinfo=UTC)
+"""What the source takes for the time, unless the server's Date says otherwise."""
 
 Configure = Callable[..., RetsFeed]
 Open = Callable[..., RetsSource]
@@ -78,7 +81,7 @@ def photos(server: ScriptedServer) -> Iterator[Photos]:
         def read(said: Reply, wanted: Sequence[Wanted] = (Wanted("100"),)) -> Iterator[IncomingPhoto]:
             server.handlers["/rets/object"] = lambda _request: said
             with transport.get(server.url("/rets/object?ID=1")) as answer:
-                yield from read_objects("mls", answer, Asked("mls", wanted, 10**6))
+                yield from read_objects("mls", answer, Asked("mls", wanted, 10**6), RetsFields())
 
         yield read
 
@@ -92,8 +95,9 @@ def read(photos: Photos) -> Read:
 def open_source(configure: Configure) -> Iterator[Open]:
     sources: list[RetsSource] = []
 
-    def build(**changes: Any) -> RetsSource:
-        sources.append(RetsSource("mls", configure(**{"fields": FIELDS, **changes})))
+    def build(facts: Facts | None = None, now: datetime = NOW, **changes: Any) -> RetsSource:
+        config = configure(**{"fields": FIELDS, **changes})
+        sources.append(RetsSource("mls", config, facts, lambda: now))
         sources[-1].open()
         return sources[-1]
 

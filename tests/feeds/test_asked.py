@@ -61,6 +61,13 @@ def test_q36_one_photo_asked_and_one_answered_are_the_same(read: Read) -> None:
     assert read(ok(absent, PARALLEL), [Wanted("100", ("0",))]) == [("100", "0", Absent("20403 said"))]
 
 
+def test_q36_a_photo_has_the_order_of_the_id_that_was_asked(photos: Photos) -> None:
+    single = ok(jpeg("1"), "image/jpeg", headers=[("Object-ID", "1")])
+    for said in (single, ok(bundle(THREE[0]), PARALLEL)):
+        (photo,) = photos(said, [Wanted("100", ("0",))])
+        assert (photo.ref.id, photo.ref.order) == ("0", 0)
+
+
 @pytest.mark.parametrize("wanted", ["1", "2", "3"])
 def test_q36_of_several_answered_the_one_that_was_asked_is_taken(read: Read, wanted: str) -> None:
     came = read(ok(bundle(*THREE), PARALLEL), [Wanted("100", (wanted,))])

@@ -61,6 +61,14 @@ def test_q93_no_user_agent_header_without_a_user_agent_password(auth: FeedAuth) 
     assert "RETS-UA-Authorization" not in requests.Request("GET", "http://h/", auth=auth).prepare().headers
 
 
+def test_q93_the_user_agent_digest_may_leave_the_version_out(configure: Configure) -> None:
+    config = configure(user_agent_password=SecretStr("ua-secret"), user_agent_digest_version=False)
+    auth = FeedAuth(config, RequestsCookieJar())
+    sent = requests.Request("GET", "http://h/", auth=auth).prepare().headers
+    # md5(md5("listing-photos/1.0:ua-secret") + ":::"), by md5sum(1)
+    assert sent["RETS-UA-Authorization"] == "Digest c209cddea95cad7e05ba1e3433903db7"
+
+
 @pytest.mark.parametrize(
     ("session", "digest"),
     # md5(md5("listing-photos/1.0:ua-secret") + "::" + session + ":RETS/1.7.2"), by md5sum(1)

@@ -1,17 +1,22 @@
+import threading
+import tracemalloc
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
 
 from parsers.records import PhotoRef
-from service.core.ports import KeySnapshot, PhotoSource
-from service.errors import StopFeed, TransferCut
+from service.core.ports import KeySnapshot, PhotoSource, Wanted
+from service.errors import ServiceError, StopFeed, TransferCut
 from service.feeds.rets import RetsSource
-from tests.feeds.answers import reply
-from tests.feeds.conftest import Configure, Open
+from tests.feeds.answers import ALL_THREE, PARALLEL, ROWS, THREE, ask, bundle, jpeg, part, reply, table
+from tests.feeds.conftest import PASSWORD, Configure, Open
 from tests.feeds.scripted import (
     Reply,
     ScriptedServer,
+    cut,
+    head,
     ok,
     one_after_the_other,
 )
@@ -32,7 +37,9 @@ def test_it_is_a_photo_source(configure: Configure) -> None:
 # Changes.
 
 
-def test_a_compact_search_asks_for_what_it_needs(server: ScriptedServer, open_source: Open) -> None:
+def test_q81_a_compact_search_asks_for_what_it_needs_by_system_names(
+    server: ScriptedServer, open_source: Open
+) -> None:
     server.handlers["/search"] = lambda _request: rows("1\t2024-01-01\t3\t2024-01-02")
     (page, last) = open_source(limit=7).changes(None)
     (listing,) = page.listings
@@ -46,7 +53,7 @@ def test_a_compact_search_asks_for_what_it_needs(server: ScriptedServer, open_so
         "Query": "(ModificationTimestamp=1970-01-01T00:00:00Z)",
         "Format": "COMPACT",
         "Count": "1",
-        "StandardNames": "0",  # Q81
+        "StandardNames": "0",
         "Select": "Key,Photos,Count,Modified",
         "Limit": "7",
         "Offset": "1",
@@ -165,7 +172,8 @@ def test_q79_the_query_for_all_keys_is_configuration(
 
 def test_keys_of_all_pages_make_a_complete_snapshot(server: ScriptedServer, open_source: Open) -> None:
     server.handlers["/search"] = one_after_the_other(rows("a", "b", count=3), rows("c", count=3))
-    assert open_source(limit=2).keys() == KeySnapshot(frozenset("abc"), complete=True)
+    snapshot = open_source(limit=2).keys()
+    assert snapshot == KeySnapshot(frozenset("abc"), complete=True, paged=True)
 
 
 @pytest.mark.parametrize(
@@ -196,3 +204,100 @@ def test_a_refused_key_query_stops_the_feed(server: ScriptedServer, open_source:
     source = open_source()
     with pytest.raises(StopFeed, match=r"feeds\.mls\.keys_query"):
         source.keys()
+
+
+# Photos that are only pointed to.
+
+
+def test_q41_locations_are_fetched_once_the_bundle_has_ended(
+    server: ScriptedServer, open_source: Open
+) -> None:
+    parts = [part("", f"Location: //127.0.0.1:{server.port}/cdn/2.jpg", id_="2"), THREE[2]]
+    ended = threading.Event()
+
+    def pieces(body: bytes) -> Iterator[bytes]:
+        yield head(200, PARALLEL, [("Content-Length", str(len(body)))])
+        yield body[:-5]
+        ended.set()
+        yield body[-5:]
+
+    server.handlers["/object"] = lambda _request: Reply(pieces(bundle(*parts)))
+    server.handlers["/cdn/2.jpg"] = lambda _request: ok(jpeg("2") if ended.is_set() else "too early")
+    assert ask(open_source()) == [ALL_THREE[2], ALL_THREE[1]]
+    assert "cookie" not in server.asked("/cdn/2.jpg")[0].headers
+
+
+def test_a_table_of_urls_is_fetched_and_a_bad_url_loses_only_itself(
+    server: ScriptedServer, open_source: Open
+) -> None:
+    lines = [row.replace("https://cdn.example", server.url("")) for row in ROWS]
+    server.handlers["/object"] = lambda _request: ok(table(*lines))
+    for number in (1, 3):
+        server.handlers[f"/{number}.jpg"] = one_after_the_other(ok(jpeg(str(number)), "image/jpeg"))
+    server.handlers["/2.jpg"] = lambda _request: ok("", status=503, headers=[("Retry-After", "3600")])
+    first, second, third = ask(open_source())
+    assert [first, third] == [ALL_THREE[0], ALL_THREE[2]]
+    assert "HTTP 503" in str(second)
+
+
+# Bounds.
+
+
+def test_a_bundle_of_100_mb_streams_in_bounded_memory(server: ScriptedServer, open_source: Open) -> None:
+    block = b"\xff\xd8\xff\xe0" + bytes(range(256)) * 4096
+    each, photos = 10 * len(block), 10
+
+    def pieces() -> Iterator[bytes]:
+        front = [b"\r\n--xyz\r\n" + part(b"", id_=str(number)) for number in range(photos)]
+        end = b"\r\n--xyz--\r\n"
+        size = sum(map(len, front)) + photos * each + len(end)
+        yield head(200, PARALLEL, [("Content-Length", str(size))])
+        for start in front:
+            yield start
+            for _ in range(10):
+                yield block
+        yield end
+
+    server.handlers["/object"] = lambda _request: Reply(pieces())
+    source = open_source()
+    tracemalloc.start()
+    try:
+        sizes = [sum(map(len, photo.chunks)) for photo in source.open_photos([Wanted("100")])]
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert sizes == [each] * photos
+    assert sum(sizes) > 100 * 2**20
+    assert peak < 8 * 2**20
+
+
+def test_abandon_cuts_a_running_bundle_and_close_still_logs_out(
+    server: ScriptedServer, open_source: Open
+) -> None:
+    body = bundle(*THREE, part(jpeg("4" * 1000), id_="4"))
+    server.handlers["/object"] = lambda _request: cut(body, len(body) - 9000, PARALLEL, then="silence")
+    source = open_source()
+    photos = source.open_photos([Wanted("100")])
+    assert [next(photos).ref.id for _ in range(3)] == ["1", "2", "3"]
+    thread = threading.Timer(0.05, source.abandon)
+    thread.start()
+    with pytest.raises(TransferCut, match="abandoned"):
+        list(photos)
+    thread.join()
+    with pytest.raises(TransferCut, match="abandoned"):
+        source.keys()
+    source.close()
+    assert server.paths()[-1] == "/logout"
+
+
+def test_no_error_holds_a_secret(server: ScriptedServer, open_source: Open) -> None:
+    server.handlers["/object"] = lambda _request: ok("", status=500)
+    server.handlers["/search"] = lambda _request: cut(b"x" * 1000, 10)
+    source = open_source()
+    errors: list[ServiceError] = []
+    for use in (lambda: ask(source), lambda: list(source.changes(None))):
+        with pytest.raises(ServiceError) as raised:
+            use()
+        errors.append(raised.value)
+    for error in errors:
+        assert not any(secret in str(error) for secret in (PASSWORD, "s1", "?", "Digest"))

@@ -202,6 +202,18 @@ def test_q87_a_capability_on_another_host_needs_the_operator_s_word(
         assert search(client) == EMPTY.encode()
 
 
+@pytest.mark.parametrize("inner", ["http://10.255.255.1:6103/search", "https://mls.invalid/search"])
+def test_q87_an_inner_host_behind_a_proxy_may_be_passed_over(
+    server: ScriptedServer, configure: Configure, inner: str
+) -> None:
+    said = f"<RETS ReplyCode='0' ReplyText=''>\nSearch={inner}\nLogout={inner}\n</RETS>"
+    server.handlers["/login"] = lambda _request: ok(said)
+    server.handlers["/search"] = lambda _request: ok(EMPTY)
+    with logged_in(configure(use_login_host=True)) as client:
+        assert search(client) == EMPTY.encode()
+    assert server.paths() == ["/login", "/search", "/search"]
+
+
 def test_q88_a_missing_capability_stops_the_feed_at_its_first_use(
     server: ScriptedServer, configure: Configure
 ) -> None:

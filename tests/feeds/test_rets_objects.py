@@ -6,12 +6,13 @@ from parsers.records import WHOLE_SET, Absent, Denied, Redirect, Retryable, Unkn
 from service.core.ports import Wanted
 from service.errors import RetryLater, ServiceError, TransferCut
 from tests.feeds.answers import PARALLEL, ROWS, Photos, Read, bundle, jpeg, part, reply, table, until_trouble
+from tests.feeds.conftest import FIELDS, Open
 from tests.feeds.scripted import Reply, ScriptedServer, ok
 
 # Bundles.
 
 
-def test_q24_q25_q26_q30_a_bad_part_is_an_outcome_of_its_photo_alone(
+def test_q24_q25_q26_q28_q30_q49_a_bad_part_is_an_outcome_of_its_photo_alone(
     server: ScriptedServer, read: Read
 ) -> None:
     parts = [
@@ -42,6 +43,42 @@ def test_q24_q25_q26_q30_a_bad_part_is_an_outcome_of_its_photo_alone(
     assert server.paths() == ["/rets/object"]
 
 
+def test_q46_an_empty_location_leads_nowhere(read: Read) -> None:
+    parts = [
+        part("", "Location:", id_="1"),
+        part(reply(20403), "Location: ", id_="2"),
+        part(reply(0), "Location:", id_="3"),
+    ]
+    assert [type(outcome) for _, _, outcome in read(ok(bundle(*parts), PARALLEL))] == [
+        Absent,
+        Absent,
+        Unknown,
+    ]
+
+
+def test_q54_q105_object_data_may_hold_the_url_and_the_time(photos: Photos) -> None:
+    said = part(
+        reply(0),
+        "Content-Type: text/xml",
+        "ObjectData: PropMediaBytes=12",
+        "ObjectData: PropMediaURL=https://cdn.example/1.jpg?a=b&amp;c=d",
+        "ObjectData: PropMediaModificationTimestamp=2024-01-01T00:00:00Z",
+        id_="1",
+    )
+    (photo,) = photos(ok(bundle(said), PARALLEL))
+    assert photo.outcome == Redirect("https://cdn.example/1.jpg?a=b&c=d", "2024-01-01T00:00:00Z")
+    assert photo.ref.stamp == "2024-01-01T00:00:00Z"
+
+
+def test_q105_the_names_in_object_data_are_configuration(server: ScriptedServer, open_source: Open) -> None:
+    said = part(reply(0), "ObjectData: U=/1.jpg", "ObjectData: T=yesterday", id_="1")
+    server.handlers["/object"] = lambda _request: ok(bundle(said), PARALLEL)
+    server.handlers["/1.jpg"] = lambda _request: ok(jpeg("1"))
+    source = open_source(fields={**FIELDS, "photo_url": "u", "photo_stamp": "t"})
+    (photo,) = source.open_photos([Wanted("100")])
+    assert (photo.ref.id, photo.ref.stamp) == ("1", "yesterday")
+
+
 def test_q41_q42_a_location_is_resolved_against_the_answer(server: ScriptedServer, read: Read) -> None:
     locations = ("//cdn.example/1.jpg", "/photos/1.jpg", "1.jpg?a=1&amp;b=2", "https://cdn.example/x")
     parts = [part("", f"Location: {text}", id_=str(n)) for n, text in enumerate(locations, 1)]
@@ -69,16 +106,19 @@ def test_q19_base64_is_decoded_and_a_broken_one_loses_only_itself(read: Read) ->
     assert came[2] == ("100", "3", jpeg("3"))
 
 
-def test_captions_order_and_preference_come_from_the_head(
+def test_q37_q39_q53_captions_order_and_preference_come_from_the_head(
     photos: Photos,
 ) -> None:
     said = bundle(
-        part(jpeg("a"), "Content-Description: Front", "Preferred: 1", id_="27"), part(jpeg("b"), id_="front")
+        part(jpeg("a"), "Content-Description: Front", "Preferred: 1", id_="27"),
+        part(jpeg("b"), "Content-Description: null", id_="front"),
+        part(jpeg("c"), "Description: Back", id_="3"),
     )
     refs = [photo.ref for photo in photos(ok(said, PARALLEL))]
     assert [(ref.id, ref.order, ref.caption, ref.preferred) for ref in refs] == [
         ("27", 27, "Front", True),
         ("front", 2, None, False),
+        ("3", 3, "Back", False),
     ]
 
 

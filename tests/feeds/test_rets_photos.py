@@ -1,35 +1,20 @@
-import threading
-import tracemalloc
-from collections.abc import Iterator
-
 import pytest
+from structlog.testing import capture_logs
 
-from parsers.records import WHOLE_SET, Absent, Denied, Outcome
+from parsers.records import WHOLE_SET, Absent, Denied, Retryable, Unknown
 from service.core.ports import Wanted
-from service.errors import RetryLater, ServiceError, StopFeed, TransferCut
-from service.feeds.rets import RetsSource
-from tests.feeds.answers import PARALLEL, ROWS, THREE, bundle, jpeg, part, reply, table
+from service.errors import RetryLater, StopFeed
+from tests.feeds.answers import ALL_THREE, PARALLEL, THREE, ask, bundle, jpeg, part, reply
 from tests.feeds.conftest import PASSWORD, Open, login_page
 from tests.feeds.scripted import (
     DigestGate,
+    Handler,
     Reply,
     Request,
     ScriptedServer,
-    cut,
-    head,
     ok,
     one_after_the_other,
 )
-
-
-def read(source: RetsSource, *wanted: Wanted) -> list[tuple[str, str, Outcome | bytes]]:
-    return [
-        (photo.listing, photo.ref.id, photo.outcome or b"".join(photo.chunks))
-        for photo in source.open_photos(wanted or [Wanted("100")])
-    ]
-
-
-PHOTOS = [("100", str(number), jpeg(str(number))) for number in (1, 2, 3)]
 
 
 @pytest.mark.parametrize(
@@ -39,7 +24,7 @@ def test_photos_are_asked_for_by_their_ids(
     server: ScriptedServer, open_source: Open, ids: tuple[str, ...] | None, asked: str
 ) -> None:
     server.handlers["/object"] = lambda _request: ok(reply(20403))
-    read(open_source(object_type="LargePhoto"), Wanted("100", ids))
+    ask(open_source(object_types=["LargePhoto"]), Wanted("100", ids))
     assert server.asked("/object")[0].params == {
         "Resource": "Property",
         "Type": "LargePhoto",
@@ -54,7 +39,7 @@ def test_a_bundle_comes_through_digest_and_session(server: ScriptedServer, open_
     server.handlers["/login"] = gate(login_page())
     server.handlers["/object"] = gate(lambda _request: ok(bundle(*THREE), PARALLEL))
     source = open_source()
-    assert read(source) == read(source) == PHOTOS
+    assert ask(source) == ask(source) == ALL_THREE
     assert server.asked("/object")[-1].headers["cookie"] == "RETS-Session-ID=s1"
 
 
@@ -62,26 +47,12 @@ def test_q96_photos_are_asked_for_again_after_a_lost_session(
     server: ScriptedServer, open_source: Open
 ) -> None:
     server.handlers["/object"] = one_after_the_other(ok(reply(20701)), ok(bundle(*THREE), PARALLEL))
-    assert read(open_source()) == PHOTOS
+    assert ask(open_source()) == ALL_THREE
     assert server.paths() == ["/login", "/object", "/login", "/object"]
 
 
-@pytest.mark.parametrize("refused", [ok(reply(20406)), ok("", status=406)])
-def test_another_accept_is_tried_once_and_kept(
-    server: ScriptedServer, open_source: Open, refused: Reply
-) -> None:
-    server.handlers["/object"] = one_after_the_other(refused, ok(bundle(*THREE), PARALLEL))
-    source = open_source()
-    assert read(source) == read(source) == PHOTOS
-    assert [request.headers["accept"] for request in server.asked("/object")] == [
-        "*/*",
-        "image/jpeg, image/*, multipart/*",
-        "image/jpeg, image/*, multipart/*",
-    ]
-
-
 @pytest.mark.parametrize(
-    ("code", "key"), [(20400, "resource"), (20401, "object_type"), (20601, "rets_version")]
+    ("code", "key"), [(20400, "resource"), (20401, "object_types"), (20601, "rets_version")]
 )
 def test_a_refusal_of_all_photos_stops_the_feed_and_names_the_key(
     server: ScriptedServer, open_source: Open, code: int, key: str
@@ -89,17 +60,7 @@ def test_a_refusal_of_all_photos_stops_the_feed_and_names_the_key(
     server.handlers["/object"] = lambda _request: ok(reply(code))
     source = open_source()
     with pytest.raises(StopFeed, match=rf"feed mls listing 100: GetObject ID=100:\* .*{code}.*{key}"):
-        read(source)
-
-
-@pytest.mark.parametrize(
-    ("code", "text"), [(20402, "no such id"), (20407, "not yours"), (20413, "Location=1 is disabled")]
-)
-def test_q44_q51_a_refused_item_is_an_outcome(
-    server: ScriptedServer, open_source: Open, code: int, text: str
-) -> None:
-    server.handlers["/object"] = lambda _request: ok(reply(code, text))
-    assert read(open_source()) == [("100", WHOLE_SET, Denied(f"{code} {text}"))]
+        ask(source)
 
 
 def test_a_failing_server_names_feed_and_listing(server: ScriptedServer, open_source: Open) -> None:
@@ -108,13 +69,13 @@ def test_a_failing_server_names_feed_and_listing(server: ScriptedServer, open_so
     with pytest.raises(
         RetryLater, match=r"feed mls listing 100: .*HTTP 500 \(check feeds\.mls\.rets_version"
     ):
-        read(source)
+        ask(source)
 
 
 def test_a_key_that_cannot_be_asked_for_is_denied_without_asking(
     server: ScriptedServer, open_source: Open
 ) -> None:
-    ((listing, id_, outcome),) = read(open_source(), Wanted("10:0"))
+    ((listing, id_, outcome),) = ask(open_source(), Wanted("10:0"))
     assert (listing, id_) == ("10:0", WHOLE_SET)
     assert isinstance(outcome, Denied)
     assert server.paths() == ["/login"]
@@ -124,16 +85,16 @@ def test_a_key_that_cannot_be_asked_for_does_not_stop_the_others(
     server: ScriptedServer, open_source: Open
 ) -> None:
     server.handlers["/object"] = lambda _request: ok(bundle(*THREE), PARALLEL)
-    came = read(open_source(), Wanted("1,0"), Wanted("100"))
+    came = ask(open_source(), Wanted("1,0"), Wanted("100"))
     assert came[0][0] == "1,0"
-    assert came[1:] == PHOTOS
+    assert came[1:] == ALL_THREE
 
 
 def test_q38_several_listings_come_in_one_answer(server: ScriptedServer, open_source: Open) -> None:
     parts = [*THREE, part(jpeg("7"), id_="7", listing="200"), part(reply(20403), id_="*", listing="300")]
     server.handlers["/object"] = lambda _request: ok(bundle(*parts), PARALLEL)
-    came = read(open_source(), Wanted("100"), Wanted("200", ("7",)), Wanted("300"))
-    assert came == [*PHOTOS, ("200", "7", jpeg("7")), ("300", WHOLE_SET, Absent("20403 said"))]
+    came = ask(open_source(), Wanted("100"), Wanted("200", ("7",)), Wanted("300"))
+    assert came == [*ALL_THREE, ("200", "7", jpeg("7")), ("300", WHOLE_SET, Absent("20403 said"))]
     assert server.asked("/object")[0].params["ID"] == "100:*,200:7,300:*"
 
 
@@ -146,103 +107,180 @@ def test_q48_a_refusal_of_several_listings_says_nothing_about_one(
         return said.get(request.params["ID"], refused)
 
     server.handlers["/object"] = answer
-    came = read(open_source(), Wanted("100"), Wanted("200"))
-    assert came == [*PHOTOS, ("200", WHOLE_SET, Absent("20403 said"))]
+    came = ask(open_source(), Wanted("100"), Wanted("200"))
+    assert came == [*ALL_THREE, ("200", WHOLE_SET, Absent("20403 said"))]
     assert [request.params["ID"] for request in server.asked("/object")] == ["100:*,200:*", "100:*", "200:*"]
 
 
-# Photos that are only pointed to.
-
-
-def test_q41_locations_are_fetched_once_the_bundle_has_ended(
+def test_q48_a_refused_batch_makes_the_source_ask_singly_until_it_is_opened_again(
     server: ScriptedServer, open_source: Open
 ) -> None:
-    parts = [part("", f"Location: //127.0.0.1:{server.port}/cdn/2.jpg", id_="2"), THREE[2]]
-    ended = threading.Event()
+    server.handlers["/object"] = lambda request: (
+        ok(reply(20402)) if "," in request.params["ID"] else ok(bundle(*THREE), PARALLEL)
+    )
+    source = open_source()
+    allowed = [source.takes_several]
+    with capture_logs() as logs:
+        for batch in ("100", "200"), ("300", "400"):
+            ask(source, *map(Wanted, batch))
+            allowed.append(source.takes_several)
+    assert asked_ids(server) == ["100:*,200:*", "100:*", "200:*", "300:*", "400:*"]
+    (event,) = [entry for entry in logs if entry["event"] == "photo.several_refused"]
+    assert event["hint"] == "set feeds.mls.batch_listings to 1"
+    source.open()
+    assert [*allowed, source.takes_several] == [True, False, False, True]
 
-    def pieces(body: bytes) -> Iterator[bytes]:
-        yield head(200, PARALLEL, [("Content-Length", str(len(body)))])
-        yield body[:-5]
-        ended.set()
-        yield body[-5:]
 
-    server.handlers["/object"] = lambda _request: Reply(pieces(bundle(*parts)))
-    server.handlers["/cdn/2.jpg"] = lambda _request: ok(jpeg("2") if ended.is_set() else "too early")
-    assert read(open_source()) == [PHOTOS[2], PHOTOS[1]]
-    assert "cookie" not in server.asked("/cdn/2.jpg")[0].headers
-
-
-def test_a_table_of_urls_is_fetched_and_a_bad_url_loses_only_itself(
+def test_q48_a_listing_that_an_answer_passes_over_in_silence_is_asked_for_alone(
     server: ScriptedServer, open_source: Open
 ) -> None:
-    lines = [row.replace("https://cdn.example", server.url("")) for row in ROWS]
-    server.handlers["/object"] = lambda _request: ok(table(*lines))
-    for number in (1, 3):
-        server.handlers[f"/{number}.jpg"] = one_after_the_other(ok(jpeg(str(number)), "image/jpeg"))
-    server.handlers["/2.jpg"] = lambda _request: ok("", status=503, headers=[("Retry-After", "3600")])
-    first, second, third = read(open_source())
-    assert [first, third] == [PHOTOS[0], PHOTOS[2]]
-    assert "HTTP 503" in str(second)
-
-
-# Bounds.
-
-
-def test_a_bundle_of_100_mb_streams_in_bounded_memory(server: ScriptedServer, open_source: Open) -> None:
-    block = b"\xff\xd8\xff\xe0" + bytes(range(256)) * 4096
-    each, photos = 10 * len(block), 10
-
-    def pieces() -> Iterator[bytes]:
-        front = [b"\r\n--xyz\r\n" + part(b"", id_=str(number)) for number in range(photos)]
-        end = b"\r\n--xyz--\r\n"
-        size = sum(map(len, front)) + photos * each + len(end)
-        yield head(200, PARALLEL, [("Content-Length", str(size))])
-        for start in front:
-            yield start
-            for _ in range(10):
-                yield block
-        yield end
-
-    server.handlers["/object"] = lambda _request: Reply(pieces())
+    server.handlers["/object"] = lambda request: (
+        ok(reply(20403)) if request.params["ID"] == "200:*" else ok(bundle(*THREE), PARALLEL)
+    )
     source = open_source()
-    tracemalloc.start()
-    try:
-        sizes = [sum(map(len, photo.chunks)) for photo in source.open_photos([Wanted("100")])]
-        _, peak = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
-    assert sizes == [each] * photos
-    assert sum(sizes) > 100 * 2**20
-    assert peak < 8 * 2**20
+    came = ask(source, Wanted("100"), Wanted("200"))
+    assert came == [*ALL_THREE, ("200", WHOLE_SET, Absent("20403 said"))]
+    assert asked_ids(server) == ["100:*,200:*", "200:*"]
+    assert source.takes_several
 
 
-def test_abandon_cuts_a_running_bundle_and_close_still_logs_out(
+def test_a_batch_survives_any_bad_part(server: ScriptedServer, open_source: Open) -> None:
+    parts = [
+        part("not XML at all", "Content-Type: text/xml", id_="1"),
+        part(jpeg("1"), id_="1", listing="200"),
+        part(jpeg("?"), listing=""),
+        part("", "RETS-Error: 1", id_="2", listing="200"),
+        part(reply(20409), id_="2"),
+        part(jpeg("7"), id_="7", listing="300"),
+    ]
+    server.handlers["/object"] = lambda _request: ok(bundle(*parts), PARALLEL)
+    came = ask(open_source(), Wanted("100"), Wanted("200"), Wanted("300"))
+    pictures = [(listing, id_) for listing, id_, outcome in came if isinstance(outcome, bytes)]
+    assert pictures == [("200", "1"), ("300", "7")]
+    others = {(listing, id_): type(outcome) for listing, id_, outcome in came}
+    assert others["100", "1"] is others["200", "2"] is Unknown
+    assert others["100", "2"] is Retryable
+
+
+# Types.
+
+TYPES = ["LargePhoto", "Photo"]
+
+
+def by_type(large: Reply, small: Reply) -> Handler:
+    answers = {"LargePhoto": large, "Photo": small}
+    return lambda request: answers[request.params["Type"]]
+
+
+def asked_types(server: ScriptedServer) -> list[tuple[str, str]]:
+    return [(request.params["Type"], request.params["ID"]) for request in server.asked("/object")]
+
+
+def asked_ids(server: ScriptedServer) -> list[str]:
+    return [request.params["ID"] for request in server.asked("/object")]
+
+
+def test_q52_the_first_type_is_enough_where_it_has_every_photo(
     server: ScriptedServer, open_source: Open
 ) -> None:
-    body = bundle(*THREE, part(jpeg("4" * 1000), id_="4"))
-    server.handlers["/object"] = lambda _request: cut(body, len(body) - 9000, PARALLEL, then="silence")
-    source = open_source()
-    photos = source.open_photos([Wanted("100")])
-    assert [next(photos).ref.id for _ in range(3)] == ["1", "2", "3"]
-    thread = threading.Timer(0.05, source.abandon)
-    thread.start()
-    with pytest.raises(TransferCut, match="abandoned"):
-        list(photos)
-    thread.join()
-    with pytest.raises(TransferCut, match="abandoned"):
-        source.keys()
-    source.close()
-    assert server.paths()[-1] == "/logout"
+    server.handlers["/object"] = by_type(ok(bundle(*THREE), PARALLEL), ok("never", status=500))
+    assert ask(open_source(object_types=TYPES), Wanted("100", None, 3)) == ALL_THREE
+    assert asked_types(server) == [("LargePhoto", "100:*")]
 
 
-def test_no_error_holds_a_secret(server: ScriptedServer, open_source: Open) -> None:
-    server.handlers["/object"] = lambda _request: ok("", status=500)
-    server.handlers["/search"] = lambda _request: cut(b"x" * 1000, 10)
-    source = open_source()
-    errors: list[ServiceError] = []
-    for use in (lambda: read(source), lambda: list(source.changes(None))):
-        with pytest.raises(ServiceError) as raised:
-            use()
-        errors.append(raised.value)
-    for error in errors:
-        assert not any(secret in str(error) for secret in (PASSWORD, "s1", "?", "Digest"))
+def test_q52_what_a_type_lacks_is_asked_for_in_the_next(server: ScriptedServer, open_source: Open) -> None:
+    large = [
+        part(reply(20403), id_="1"),
+        THREE[1],
+        part(reply(20407), id_="3"),
+        part(reply(20409), id_="4"),
+        part(reply(20403), id_="5"),
+    ]
+    small = [THREE[0], THREE[2], part(reply(20403, "not at all"), id_="5")]
+    server.handlers["/object"] = by_type(ok(bundle(*large), PARALLEL), ok(bundle(*small), PARALLEL))
+    assert ask(open_source(object_types=TYPES)) == [
+        ALL_THREE[1],
+        ("100", "4", Retryable("20409 said")),
+        ALL_THREE[0],
+        ALL_THREE[2],
+        ("100", "5", Absent("20403 not at all")),
+    ]
+    assert asked_types(server) == [("LargePhoto", "100:*"), ("Photo", "100:1:3:5")]
+
+
+@pytest.mark.parametrize("code", [20402, 20403, 20407])
+def test_q52_a_listing_without_any_photo_of_a_type_is_asked_for_in_the_next(
+    server: ScriptedServer, open_source: Open, code: int
+) -> None:
+    server.handlers["/object"] = by_type(ok(reply(code)), ok(bundle(*THREE), PARALLEL))
+    source = open_source(object_types=TYPES)
+    assert ask(source) == ALL_THREE
+    assert ask(source, Wanted("100", ("3", "1"))) == [ALL_THREE[0], ALL_THREE[2]]
+    assert [ids for _, ids in asked_types(server)] == ["100:*", "100:*", "100:3:1", "100:3:1"]
+
+
+def test_q52_photos_that_a_type_leaves_out_in_silence_are_asked_for_in_the_next(
+    server: ScriptedServer, open_source: Open
+) -> None:
+    large = bundle(part(jpeg("large"), id_="2"))
+    server.handlers["/object"] = by_type(ok(large, PARALLEL), ok(bundle(*THREE), PARALLEL))
+    source = open_source(object_types=TYPES)
+    both = [("100", "2", jpeg("large")), ALL_THREE[0], ALL_THREE[2]]
+    assert ask(source, Wanted("100", None, 3)) == both
+    assert ask(source, Wanted("100", ("1", "2", "3"))) == both
+    assert asked_types(server)[1::2] == [("Photo", "100:*"), ("Photo", "100:1:3")]
+
+
+def test_q52_absence_counts_only_when_the_last_type_says_so(
+    server: ScriptedServer, open_source: Open
+) -> None:
+    server.handlers["/object"] = by_type(ok(reply(20403)), ok(reply(20409)))
+    source = open_source({"location": "0:0"}, object_types=TYPES)
+    assert ask(source) == [("100", WHOLE_SET, Retryable("20409 said"))]
+    server.handlers["/object"] = by_type(ok(reply(20409)), ok(reply(20403)))
+    assert ask(source) == [("100", WHOLE_SET, Retryable("20409 said"))]
+
+
+def test_q47_q52_a_type_that_the_server_does_not_know_is_asked_for_once(
+    server: ScriptedServer, open_source: Open
+) -> None:
+    server.handlers["/object"] = by_type(ok(reply(20401, "Invalid Type")), ok(bundle(*THREE), PARALLEL))
+    source = open_source(object_types=TYPES)
+    with capture_logs() as logs:
+        assert ask(source) == ask(source) == ALL_THREE
+    assert [type_ for type_, _ in asked_types(server)] == ["LargePhoto", "Photo", "Photo"]
+    assert [entry["type"] for entry in logs if entry["event"] == "photo.type_unknown"] == ["LargePhoto"]
+
+
+def test_q52_where_the_last_type_is_unknown_the_one_before_it_decides(
+    server: ScriptedServer, open_source: Open
+) -> None:
+    large = ok(bundle(THREE[0], part(reply(20403), id_="2")), PARALLEL)
+    alone = ok(reply(20403, "none"))
+    server.handlers["/object"] = lambda request: (
+        ok(reply(20401))
+        if request.params["Type"] == "Photo"
+        else large
+        if request.params["ID"] == "100:*"
+        else alone
+    )
+    assert ask(open_source(object_types=TYPES)) == [ALL_THREE[0], ("100", "2", Absent("20403 none"))]
+
+
+def test_q47_a_server_that_knows_no_type_stops_the_feed(server: ScriptedServer, open_source: Open) -> None:
+    server.handlers["/object"] = lambda _request: ok(reply(20401))
+    source = open_source(object_types=TYPES)
+    with pytest.raises(StopFeed, match=r"Type=Photo .*feeds\.mls\.object_types; if the server has no photos"):
+        ask(source)
+    assert [type_ for type_, _ in asked_types(server)] == TYPES
+
+
+def test_several_listings_fall_back_to_the_next_type_together(
+    server: ScriptedServer, open_source: Open
+) -> None:
+    large = [part(jpeg("large"), id_="1"), part(reply(20403), id_="*", listing="200")]
+    small = [part(jpeg("small"), id_="1", listing="200")]
+    server.handlers["/object"] = by_type(ok(bundle(*large), PARALLEL), ok(bundle(*small), PARALLEL))
+    came = ask(open_source(object_types=TYPES), Wanted("100"), Wanted("200"))
+    assert came == [("100", "1", jpeg("large")), ("200", "1", jpeg("small"))]
+    assert asked_types(server) == [("LargePhoto", "100:*,200:*"), ("Photo", "200:*")]

@@ -8,7 +8,7 @@ from parsers.rets.search import FieldNames
 from service.errors import RetryLater, ServiceError, StopFeed, TransferCut
 from service.feeds import rets_search
 from service.feeds.rets_client import RetsClient
-from service.feeds.rets_search import ListingSearch
+from service.feeds.rets_search import ListingSearch, in_batches
 from tests.feeds.conftest import Configure
 from tests.feeds.scripted import Handler, Reply, Request, ScriptedServer, cut, ok, one_after_the_other
 
@@ -48,10 +48,11 @@ def paged(total: Sequence[int], *, cap: int = 10**9, counted: bool = True, more:
 def search(server: ScriptedServer, configure: Configure) -> Iterator[Search]:
     client = RetsClient("mls", configure())
 
-    def build(handler: Handler, limit: int = 100) -> ListingSearch:
+    def build(handler: Handler, limit: int | None = 100, *, paged: bool = True) -> ListingSearch:
         server.handlers["/search"] = handler
         fields = FieldNames("key", "", "", "modified")
-        return ListingSearch(client, "mls", {"Query": "(Key=*)"}, limit, lambda: CompactListings(fields))
+        query = {"Query": "(Key=*)"}
+        return ListingSearch(client, "mls", query, lambda: CompactListings(fields), limit=limit, paged=paged)
 
     yield build
     client.logout()
@@ -68,7 +69,7 @@ def texts(numbers: Sequence[int]) -> list[str]:
 def read_until_trouble(search: ListingSearch) -> tuple[list[str], ServiceError]:
     keys: list[str] = []
     with pytest.raises(ServiceError) as raised:
-        keys.extend(listing.key for batch in search.batches() for listing in batch)
+        keys.extend(listing.key for batch in in_batches(search.listings()) for listing in batch)
     return keys, raised.value
 
 
@@ -77,7 +78,7 @@ def offsets(server: ScriptedServer) -> list[int]:
 
 
 def test_q56_no_records_found_is_an_empty_success(search: Search) -> None:
-    assert list(search(lambda _request: NONE).batches()) == []
+    assert list(search(lambda _request: NONE).listings()) == []
 
 
 def test_q55_a_late_status_wins_over_the_code_of_the_head(search: Search) -> None:
@@ -155,7 +156,7 @@ def test_q63_a_server_without_offset_is_found_out(
 ) -> None:
     _, error = read_until_trouble(search(one_after_the_other(page(range(10), count=50), again), limit=10))
     assert isinstance(error, RetryLater)
-    assert "raise feeds.mls.limit" in str(error)
+    assert "set feeds.mls.paging" in str(error)
     assert len(offsets(server)) == 2
 
 
@@ -188,7 +189,8 @@ def test_listings_are_handed_on_in_batches_of_bounded_size(
     search: Search, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(rets_search, "BATCH", 20)
-    sizes = [len(batch) for batch in search(paged(range(50), cap=30)).batches()]
+    found = search(paged(range(50), cap=30))
+    sizes = [len(batch) for batch in in_batches(found.listings())]
     assert sizes == [20, 20, 10]
 
 
@@ -201,6 +203,70 @@ def test_rows_that_cannot_be_read_are_counted_and_stepped_over(
     assert found.quarantined == 1
     assert "row 2" in found.reason
     assert offsets(server) == [1, 4]
+
+
+def test_rows_that_cannot_be_read_are_stepped_over_however_many_they_are(
+    server: ScriptedServer, search: Search
+) -> None:
+    first = page([1, *["x\ty\tz\tw"] * 150, 3], more="<MAXROWS/>", count=153)
+    found = search(one_after_the_other(first, page([4], count=153)), limit=152)
+    assert keys_of(found.listings()) == ["1", "3", "4"]
+    assert found.quarantined == 150
+    assert offsets(server) == [1, 153]
+    assert found.is_whole(early=3)
+
+
+# One answer.
+
+
+def test_q63_one_answer_is_asked_for_without_offset_and_limit(server: ScriptedServer, search: Search) -> None:
+    found = search(lambda _request: page(range(700), count=700), limit=None, paged=False)
+    assert keys_of(found.listings()) == texts(range(700))
+    assert found.is_whole(early=0)
+    (request,) = server.asked("/search")
+    assert request.params["Limit"] == "NONE"
+    assert "Offset" not in request.params
+
+
+def test_one_answer_may_have_a_limit_of_its_own(server: ScriptedServer, search: Search) -> None:
+    handler = one_after_the_other(page([1, 2], count=2, more="<MAXROWS/>"))
+    assert keys_of(search(handler, limit=2, paged=False).listings()) == ["1", "2"]  # Q61
+    assert server.asked("/search")[0].params["Limit"] == "2"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        page([1, 2], count=3, more="<MAXROWS/>"),
+        page([1, 2], more="<MAXROWS/>"),
+        page([1, 2], code=20208),
+        page(range(100), count=1402),
+        page([], count=3),
+    ],
+)
+def test_one_answer_that_does_not_hold_everything_is_no_end(search: Search, said: Reply) -> None:
+    keys, error = read_until_trouble(search(lambda _request: said, limit=None, paged=False))
+    assert isinstance(error, RetryLater)
+    assert "COUNT says" in str(error)
+    assert len(keys) in {0, 2, 100}
+
+
+@pytest.mark.parametrize(("count", "whole"), [(3, True), (None, True), (4, False)])
+def test_q58_one_answer_may_drift_but_is_not_whole_then(
+    search: Search, count: int | None, *, whole: bool
+) -> None:
+    found = search(lambda _request: page([1, 2, 3], count=count), limit=None, paged=False)
+    assert keys_of(found.listings()) == ["1", "2", "3"]
+    assert found.is_whole(early=3) is whole
+
+
+def test_no_records_in_one_answer_are_an_empty_success(search: Search) -> None:
+    found = search(lambda _request: NONE, limit=None, paged=False)
+    assert keys_of(found.listings()) == []
+    assert found.is_whole(early=0)
+
+
+# Refusals.
 
 
 @pytest.mark.parametrize(

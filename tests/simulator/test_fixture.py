@@ -105,6 +105,14 @@ def test_a_request_gets_the_first_answer_whose_params_it_has(folder: Path) -> No
     )
 
 
+def test_metadata_is_made_of_the_settings_and_need_not_be_recorded(folder: Path) -> None:
+    answers = FixtureAnswers(load_fixture(folder))
+    classes = answers.answer("GetMetadata", {"Type": "METADATA-CLASS", "ID": "Property"})
+    assert classes
+    assert isinstance(classes.body, bytes)
+    assert b"<DATA>\tRES\tModificationTimestamp\t</DATA>" in classes.body
+
+
 @pytest.mark.parametrize(
     "params",
     [

@@ -135,7 +135,7 @@ def test_a_request_without_an_answer_is_a_500_that_names_it_and_is_kept() -> Non
         assert [seen.params for seen in server.unanswered] == [{"Query": "(ID=*)"}]
 
 
-@pytest.mark.parametrize("path", ["/", "/nowhere/login", "/crea/getmetadata"])
+@pytest.mark.parametrize("path", ["/", "/nowhere/login", "/crea/update"])
 def test_a_path_that_nobody_serves_is_a_404_that_names_the_feeds(path: str) -> None:
     with LoopbackServer({"crea": site()}) as server, client() as session:
         answer = session.get(f"http://127.0.0.1:{server.port}{path}", timeout=10)
