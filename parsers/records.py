@@ -1,11 +1,12 @@
 """The values in which all dialects meet: what a feed says, before any decision about it.
 
 Time stamps are raw text here, exactly as sent. They are compared for equality as text; order is
-asked of `parsers.timestamps`.
+asked of `parsers.timestamps`. The values of which there are millions (a feed's listings, their
+photos) are named tuples: as immutable as a frozen dataclass, and made in a quarter of the time.
 """
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 DEFAULT_ID = "0"
 """SequenceID 0 names a listing's default photo (seed 002)."""
@@ -14,8 +15,7 @@ WHOLE_SET = "*"
 """The GetObject id that means every photo of a listing; an outcome under it speaks for the set."""
 
 
-@dataclass(frozen=True, slots=True)
-class PhotoRef:
+class PhotoRef(NamedTuple):
     """What a feed says about one photo, before any byte of it.
 
     `id` is the SequenceID / Object-ID (RETS) or MediaKey (RESO) as text; `order` sorts a set;
@@ -32,8 +32,7 @@ class PhotoRef:
     category: str = "Photo"
 
 
-@dataclass(frozen=True, slots=True)
-class ListingState:
+class ListingState(NamedTuple):
     """What one search record says about a listing's photos.
 
     `photos` is None where the feed does not say (COMPACT rows, master-list rows): only the whole
@@ -61,8 +60,7 @@ class ImageFacts:
     complete: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Image:
+class Image(NamedTuple):
     """Validated bytes: `sha256` in lower-case hex, `length` in bytes."""
 
     sha256: str

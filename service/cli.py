@@ -16,7 +16,7 @@ import typer
 
 from service.bootstrap import House, catalog_of, open_house, rules_of, secrets_of, source_of, utc_now
 from service.config import Config, load_config
-from service.core.ports import FeedStatus
+from service.core.ports import FeedStatus, Owed
 from service.daemon import Daemon, catch_signals
 from service.errors import ConfigError, ServiceError
 from service.ingest.cycle import run_cycle
@@ -113,7 +113,8 @@ def status(config: ConfigFile = DEFAULT_FILE, as_json: AsJson = False, check: Ch
         parked = {feed.feed: catalog.parked(feed.feed) for feed in feeds if feed.parked}
     late = [feed.feed for feed in feeds if _is_late(feed, settings.feeds[feed.feed].interval)]
     if as_json:
-        _print_json({"feeds": feeds, "parked": parked, "late": late})
+        rows = {name: [_parked(owed) for owed in listings] for name, listings in parked.items()}
+        _print_json({"feeds": [asdict(feed) for feed in feeds], "parked": rows, "late": late})
     else:
         console = new_console()
         console.print(status_table(feeds))
@@ -170,6 +171,11 @@ def _is_late(feed: FeedStatus, interval: timedelta) -> bool:
     return feed.last_success is None or utc_now() - feed.last_success > 3 * interval
 
 
+def _parked(owed: Owed) -> dict[str, Any]:
+    listing = owed.said.key
+    return {"listing": listing, "attempts": owed.attempts, "next_attempt": owed.due_at, "why": owed.why}
+
+
 def _document(report: Report) -> dict[str, Any]:
     return {
         "feed": report.feed,
@@ -183,7 +189,4 @@ def _document(report: Report) -> dict[str, Any]:
 
 
 def _print_json(document: Any) -> None:
-    def plain(value: Any) -> Any:
-        return asdict(value) if hasattr(value, "__dataclass_fields__") else str(value)
-
-    typer.echo(json.dumps(document, default=plain, ensure_ascii=False, indent=2))
+    typer.echo(json.dumps(document, default=str, ensure_ascii=False, indent=2))

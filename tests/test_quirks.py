@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tools.make_feeds_page import page, tests_by_quirk
+from tools.make_feeds_page import page, named_tests
 from tools.quirks import QUIRKS
 
 ALL = range(1, 106)
@@ -13,7 +13,7 @@ def test_every_quirk_is_described() -> None:
 
 
 def test_every_quirk_has_a_test_that_names_it() -> None:
-    named = tests_by_quirk()
+    named = named_tests()
     assert [f"Q{number}" for number in ALL if number not in named] == []
 
 

@@ -20,7 +20,7 @@ logged with its evidence and tried again. `parsers/rets/objects.py` decides.
 """
 
 
-def tests_by_quirk() -> dict[int, list[str]]:
+def named_tests() -> dict[int, list[str]]:
     """`path::name` of every test that names a quirk, as in test_q09_... or test_q05_q06_..."""
     found: dict[int, list[str]] = {}
     for path in sorted(Path("tests").rglob("test_*.py")):
@@ -33,7 +33,7 @@ def tests_by_quirk() -> dict[int, list[str]]:
 
 def page() -> str:
     """The whole page."""
-    tests = tests_by_quirk()
+    tests = named_tests()
     sections = [HEAD]
     for title, rows in QUIRKS.items():
         lines = [

@@ -239,7 +239,7 @@ def _settle_by_sequence(
 
 def _captioned(ref: PhotoRef, other: PhotoRef) -> PhotoRef:
     """The record's caption; where the record does not speak of captions (None), the other's."""
-    return replace(ref, caption=other.caption) if ref.caption is None else ref
+    return ref._replace(caption=other.caption) if ref.caption is None else ref
 
 
 def _outcome_of(id_: str, answers: Mapping[str, Answer]) -> Outcome:

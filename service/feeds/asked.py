@@ -85,7 +85,7 @@ class Asked:
 
     def _renamed(self, photo: IncomingPhoto) -> IncomingPhoto:
         id_ = self._only or photo.ref.id
-        return replace(photo, ref=replace(photo.ref, id=id_, order=photo_order(id_, photo.ref.order)))
+        return replace(photo, ref=photo.ref._replace(id=id_, order=photo_order(id_, photo.ref.order)))
 
     def _named(self, photo: IncomingPhoto) -> IncomingPhoto:
         """Among several, a photo without an id could be any."""

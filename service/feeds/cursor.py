@@ -23,6 +23,10 @@ log = structlog.get_logger()
 DAY = 86_400 * TICKS_PER_SECOND
 """Ticks. No two working clocks, and no two zones of one server, are further apart."""
 
+SKEW = 60 * TICKS_PER_SECOND
+"""How far the clock of a server's database may be behind that of its Date. It costs nothing but that
+the changes of the last minute come once more."""
+
 UNSURE = "unsure"
 """The fact that a pass leaves which may have missed a row: the mark that was safe, and the one reached."""
 
@@ -99,13 +103,13 @@ class Pass:
                 self._seen.add(listing.key)
                 self.early += not late
             if stamp is not None:
-                self._take(listing, stamp, late=late)
+                self._take(listing, stamp)
 
-    def _take(self, listing: ListingState, stamp: Stamp, *, late: bool) -> None:
-        if late:
-            if (stamp.ticks or 0) > self._began + DAY:
-                self._cursor.warn_of_future(listing)
-        elif self._newest is None or (stamp.ticks or 0) > (self._newest.ticks or 0):
+    def _take(self, listing: ListingState, stamp: Stamp) -> None:
+        ticks, newest = stamp.ticks or 0, self._newest
+        if ticks > self._began + DAY:
+            self._cursor.warn_of_future(listing)
+        elif ticks <= self._began - SKEW and (newest is None or ticks > (newest.ticks or 0)):
             self._newest = stamp
 
     def mark(self, *, whole: bool) -> str | None:

@@ -107,7 +107,7 @@ def _photo(part: Part, url: str, position: int, fields: RetsFields) -> IncomingP
             outcome = judge_text(head, text, (fields.photo_url,), (fields.photo_stamp,))
             photo.outcome = _resolved(outcome, url)
             if isinstance(outcome, Redirect):
-                photo.ref = replace(ref, stamp=outcome.stamp)
+                photo.ref = ref._replace(stamp=outcome.stamp)
     except ParseError as error:
         photo.outcome = Unknown(str(error))
     return photo

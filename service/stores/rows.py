@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import MISSING, Field, fields
 from typing import Any
 
 from parsers.records import Image, ListingState, PhotoRef
@@ -55,25 +54,21 @@ def changed_rows(
     ]
 
 
-def _required(field: Field[Any]) -> bool:
-    return field.default is MISSING
-
-
-_REF_FIELDS = fields(PhotoRef)
-_STATE_FIELDS = tuple(field for field in fields(ListingState) if field.name != "photos")
-
-
-def _spell(value: PhotoRef | ListingState, names: Sequence[Field[Any]]) -> dict[str, Any]:
+def _spell(value: PhotoRef | ListingState) -> dict[str, Any]:
     """Fields that differ from their default, in declared order: short, and one spelling per value."""
-    said = ((field, getattr(value, field.name)) for field in names)
-    return {field.name: value for field, value in said if _required(field) or value != field.default}
+    defaults = value._field_defaults
+    return {
+        name: said
+        for name, said in zip(value._fields, value, strict=True)
+        if name not in defaults or said != defaults[name]
+    }
 
 
 def state_text(said: ListingState) -> str:
     """The state as JSON text (ASCII); equal states give equal text."""
-    document = _spell(said, _STATE_FIELDS)
+    document = _spell(said)
     if said.photos is not None:
-        document["photos"] = [_spell(ref, _REF_FIELDS) for ref in said.photos]
+        document["photos"] = [_spell(ref) for ref in said.photos]
     return json.dumps(document, separators=(",", ":"))
 
 

@@ -1,25 +1,40 @@
 """once, plan, status, migrate: as a user runs them, exit codes and texts included."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from service.stores.embedded import EmbeddedStore
 
+from service.simulator.answers import RawAnswer, text_answer
+from service.simulator.documents import reply
 from service.simulator.front_desk import Account, Site
 from service.simulator.mls import Mls
 from service.simulator.server import LoopbackServer
+from service.stores.embedded import EmbeddedStore
 from tests.acceptance.support import PASSWORD, service, write_config
 from tests.ingest.support import listing, photo
+
+
+class Strict:
+    """An MLS that may deny its photos."""
+
+    def __init__(self, mls: Mls) -> None:
+        self.mls = mls
+        self.denied = False
+
+    def answer(self, transaction: str, params: Mapping[str, str]) -> RawAnswer | None:
+        if self.denied and transaction == "GetObject":
+            return text_answer(reply(20407, "Unauthorized Retrieval."))
+        return self.mls.answer(transaction, params)
 
 
 @dataclass
 class Desk:
     """A configuration file and the MLS behind it."""
 
-    mls: Mls
+    answers: Strict
     server: LoopbackServer
     config: Path
     s3: EmbeddedStore
@@ -28,11 +43,11 @@ class Desk:
 
 @pytest.fixture
 def desk(s3: EmbeddedStore, tmp_path: Path) -> Iterator[Desk]:
-    mls = Mls([listing("1001", photo(1), photo(2))])
+    answers = Strict(Mls([listing("1001", photo(1), photo(2))]))
     feed = f"acc-{abs(hash(tmp_path)) % 10**9}"
-    with LoopbackServer({feed: Site(Account("reader", PASSWORD), mls)}) as server:
+    with LoopbackServer({feed: Site(Account("reader", PASSWORD), answers)}) as server:
         config = write_config(tmp_path, {feed: server.login_url(feed)}, s3.url)
-        yield Desk(mls, server, config, s3, feed)
+        yield Desk(answers, server, config, s3, feed)
 
 
 def test_once_syncs_and_says_so(desk: Desk) -> None:
@@ -66,6 +81,20 @@ def test_status_shows_feeds_backlog_and_success(desk: Desk) -> None:
     assert (feed["listings"], feed["photos"], feed["owed"], feed["parked"]) == (1, 2, 0, 0)
     assert feed["last_success"]
     assert desk.feed in service("status", "-c", str(desk.config), s3=desk.s3).stdout
+
+
+def test_status_shows_a_parked_listing_with_its_reason(desk: Desk) -> None:
+    desk.answers.denied = True
+    failed = service("once", "-c", str(desk.config), s3=desk.s3)
+    assert failed.returncode == 1
+    assert "20407" in failed.stdout
+    shown = json.loads(service("status", "-c", str(desk.config), "--json", s3=desk.s3).stdout)
+    (parked,) = shown["parked"][desk.feed]
+    assert (parked["listing"], parked["attempts"]) == ("1001", 1)
+    assert "20407" in parked["why"]
+    table = service("status", "-c", str(desk.config), s3=desk.s3).stdout
+    assert "parked" in table
+    assert "20407" in table
 
 
 def test_migrate_can_be_run_again_and_again(desk: Desk) -> None:

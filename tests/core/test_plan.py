@@ -1,5 +1,3 @@
-from dataclasses import replace
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -103,11 +101,11 @@ def test_an_added_photo_is_asked_for_and_a_missing_one_is_not() -> None:
 
 
 def test_a_gate_by_url_ignores_the_stamp() -> None:
-    said = record(replace(ref(1, NEW), url="a"), replace(ref(2), url="b2"))
+    said = record(ref(1, NEW)._replace(url="a"), ref(2)._replace(url="b2"))
     have = StoredSet(
         "1001",
         1,
-        photos=tuple(StoredPhoto(replace(ref(n), url=url), image(n)) for n, url in ((1, "a"), (2, "b"))),
+        photos=tuple(StoredPhoto(ref(n)._replace(url=url), image(n)) for n, url in ((1, "a"), (2, "b"))),
     )
     assert plan_listing(said, have, FeedRules(gate=Gate.URL)).ask == ("2",)
 
@@ -217,7 +215,7 @@ def test_an_empty_complete_record_empties_the_set() -> None:
 
 
 def test_a_new_order_is_a_touch_without_a_question() -> None:
-    said = record(replace(ref(1), order=2), replace(ref(2), order=1))
+    said = record(ref(1)._replace(order=2), ref(2)._replace(order=1))
     plan = plan_listing(said, stored(1, 2), ALL)
     commit = committed(settle(plan, {}, stored(1, 2)))
     assert plan.ask == ()

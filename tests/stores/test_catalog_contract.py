@@ -56,7 +56,7 @@ def test_a_set_comes_back_exactly_as_it_was_committed(do: Do) -> None:
     bare = PhotoRef("0", 0)
     photos = (
         StoredPhoto(full, picture(1)),
-        StoredPhoto(bare, replace(picture(2), length=5 * 2**30, width=None, height=None)),
+        StoredPhoto(bare, picture(2)._replace(length=5 * 2**30, width=None, height=None)),
     )
     commit = first_commit("A/1 ..", *photos, stamp="raw stamp ")
     stored = do(commit)
@@ -109,12 +109,12 @@ def test_any_field_of_a_photo_may_change_alone(do: Do) -> None:
     photo = stored_photo(1)
     stored = do(first_commit("1", photo, stored_photo(2)))
     for changed in (
-        replace(photo, ref=replace(photo.ref, caption="Front")),
-        replace(photo, ref=replace(photo.ref, stamp="later")),
-        replace(photo, ref=replace(photo.ref, preferred=True)),
-        replace(photo, ref=replace(photo.ref, category="Floor Plan")),
+        replace(photo, ref=photo.ref._replace(caption="Front")),
+        replace(photo, ref=photo.ref._replace(stamp="later")),
+        replace(photo, ref=photo.ref._replace(preferred=True)),
+        replace(photo, ref=photo.ref._replace(category="Floor Plan")),
         replace(photo, image=picture(7)),
-        replace(photo, image=replace(photo.image, media_type="image/png", width=None)),
+        replace(photo, image=photo.image._replace(media_type="image/png", width=None)),
     ):
         commit = next_commit(stored, changed, stored_photo(2))
         stored = do(commit)
@@ -184,7 +184,7 @@ def test_a_value_that_no_database_holds_skips_the_listing_and_leaves_no_trace(
 ) -> None:
     catalog.owe(feed, [state("1")], None, NOW)
     good = stored_photo(2)
-    bad = replace(good, ref=replace(good.ref, **said))  # type: ignore[arg-type]
+    bad = replace(good, ref=good.ref._replace(**said))  # type: ignore[arg-type]
     with pytest.raises(SkipItem):
         catalog.commit(feed, first_commit("1", stored_photo(1), bad), NOW, NOW)
     assert catalog.stored_sets(feed, ["1"]) == {}

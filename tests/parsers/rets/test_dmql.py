@@ -1,7 +1,7 @@
 import pytest
 
 from parsers.errors import Malformed
-from parsers.rets.dmql import fill_query, object_ids
+from parsers.rets.dmql import fill_query, object_ids, query_of_keys
 
 
 def test_several_listings_whole_and_in_part() -> None:
@@ -26,3 +26,15 @@ def test_q104_a_query_takes_the_time_in_the_servers_own_form() -> None:
         "(ModificationTimestamp=2024-01-01T00:00:00+)"
     )
     assert fill_query("(ID=*)", "2024") == "(ID=*)"
+
+
+def test_q65_a_query_names_its_records_by_their_keys() -> None:
+    assert query_of_keys("ID", ["1", "2"]) == "(ID=1,2)"
+
+
+@pytest.mark.parametrize(
+    ("key", "said"),
+    [("A-7/\u00dc", '"A-7/\u00dc"'), ('1)|(x="2', '"1)|(x=""2"'), ("1,2", '"1,2"'), ("", '""')],
+)
+def test_a_key_that_is_not_plain_cannot_end_its_query(key: str, said: str) -> None:
+    assert query_of_keys("ListingKey", [key, "9"]) == f"(ListingKey={said},9)"
