@@ -69,7 +69,9 @@ class StoredSet:
 
 
 def segment(text: str) -> str:
-    """One safe path segment: percent-encoded, never `.` or `..`, hashed over 200 bytes.
+    """One safe path segment: percent-encoded, never empty, `.` or `..`, hashed over 200 bytes.
+
+    Different keys have different segments.
 
     >>> segment("A/1 ..")
     'A%2F1%20..'
@@ -78,9 +80,10 @@ def segment(text: str) -> str:
     encoded = (
         text.replace(".", "%2E") if text.strip(".") == "" else quote(text, safe="", errors="surrogatepass")
     )
-    if len(encoded) <= MAX_SEGMENT_BYTES:
-        return encoded or "%00"
-    return "sha256-" + sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    if 0 < len(encoded) <= MAX_SEGMENT_BYTES:
+        return encoded
+    # No encoded key holds a `=`, so no key can be spelled like another one's hash.
+    return "sha256=" + sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def object_name(image: Image) -> str:

@@ -22,7 +22,7 @@ def test_dots_alone_cannot_climb() -> None:
 
 def test_a_key_over_200_bytes_is_hashed() -> None:
     assert segment("k" * 200) == "k" * 200
-    assert segment("k" * 300).startswith("sha256-")
+    assert segment("k" * 300).startswith("sha256=")
     assert segment("k" * 300) != segment("k" * 301)
 
 
@@ -32,6 +32,11 @@ def test_a_segment_is_safe_whatever_the_key(key: str) -> None:
     assert "/" not in safe
     assert safe.strip(".")
     assert 0 < len(safe.encode("ascii")) <= 200
+
+
+def test_a_key_that_spells_another_ones_hash_is_told_apart() -> None:
+    assert segment(segment("k" * 300)) != segment("k" * 300)
+    assert segment("") != segment("\0")
 
 
 @given(st.lists(st.text(max_size=220), unique=True, max_size=8))
