@@ -200,7 +200,8 @@ class RetsFeed(Section):
 
     object_types: tuple[Annotated[str, Field(min_length=1)], ...] = Field(default=("Photo",), min_length=1)
     """GetObject Types, the best first: what a listing has not in one is asked for in the next. Names and
-    sizes differ per server: `Photo` may be 128 pixels wide (Q52)."""
+    sizes differ per server: `Photo` may be 128 pixels wide (Q52). `object_type = "Photo"` is the
+    short form for one."""
     location: Literal[0, 1] = 0
     """0 asks for the pictures, many in one answer; 1 for their URLs, which are fetched one by one, without
     credentials. Where a server serves only the other, that is found out and kept (Q44, Q45)."""
@@ -223,6 +224,16 @@ class RetsFeed(Section):
     """How long the server may stay silent."""
     fields: RetsFields = RetsFields()
     """A table of its own; see below."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_object_type(cls, given: Any) -> Any:
+        if not isinstance(given, dict) or "object_type" not in given:
+            return given
+        if "object_types" in given:
+            raise ValueError("object_type and object_types are both given; allowed: one of them")
+        rest = {key: value for key, value in given.items() if key != "object_type"}
+        return rest | {"object_types": [given["object_type"]]}
 
     @field_validator("timezone")
     @classmethod

@@ -37,7 +37,7 @@ search_format = "STANDARD-XML"
 resource = "Property"
 class = "ResidentialProperty"
 query = "(LastUpdated={{since}})"
-object_types = ["Photo"]
+object_type = "Photo"
 photos = "all"
 interval = "15m"
 [feeds.crea.fields]
@@ -72,6 +72,12 @@ def test_a_complete_file_is_read(tmp_path: Path) -> None:
     assert config.store.secret_key.get_secret_value() == "planted-in-a-file"
     assert feed.interval == timedelta(minutes=15)
     assert feed.class_ == "ResidentialProperty"
+
+
+def test_one_object_type_may_be_given_in_short() -> None:
+    feed = check_config({"feeds": {"crea": FEED | {"object_type": "LargePhoto"}}}, "x.toml").feeds["crea"]
+    assert feed.object_types == ("LargePhoto",)
+    assert "both given" in mistake(object_type="Photo", object_types=["Photo"])
 
 
 def test_what_is_not_given_has_a_default() -> None:

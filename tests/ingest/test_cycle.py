@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from service.stores.embedded import EmbeddedStore
 
 from service.core.photos import EXTENSIONS
 from service.simulator.answers import RawAnswer, text_answer
 from service.simulator.documents import reply
 from service.simulator.mls import Mls
+from service.stores.embedded import EmbeddedStore
 from tests.ingest.support import World, at, jpeg, listing, photo, world
 
 Make = Callable[..., AbstractContextManager[World]]
@@ -259,6 +259,25 @@ def test_an_empty_search_that_counts_records_removes_nothing(make: Make) -> None
         report = house.cycle()
         assert not report.ok
         assert house.manifest("1001") is not None
+
+
+def test_a_listing_without_a_key_stops_no_other_and_no_listing_is_removed(make: Make, form: str) -> None:
+    mls = Mls()
+    spoilt = Spoilt(mls)
+    with make(answers=spoilt, mls=mls) as house:
+        mls.put(listing("1001", photo(1)))
+        mls.put(listing("1002", photo(1, 11)))
+        house.cycle()
+        whole = mls.answer("Search", {"Query": "(ListingKey=*)", "Format": form})
+        assert whole is not None
+        assert isinstance(whole.body, bytes)
+        key = b'ID="1002"' if form == "STANDARD-XML" else b"1002"
+        spoilt.spoil = {"Search": replace(whole, body=whole.body.replace(key, b""))}
+        report = house.cycle()
+        assert "could not be read" in report.held
+        assert "key" in report.held
+        assert house.manifest("1002") is not None
+        assert len(house.shas("1001")) == 1
 
 
 def test_the_cursor_moves_to_the_last_change_and_is_asked_for(loaded: World) -> None:
