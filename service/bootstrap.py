@@ -15,6 +15,7 @@ from service.core.plan import FeedRules
 from service.core.ports import Catalog, Facts, ObjectStore, PhotoSource
 from service.errors import ConfigError
 from service.feeds.rets import RetsSource
+from service.feeds.rets_client import Observer
 from service.ingest.accounts import Account
 from service.ingest.feed import Feed
 from service.ingest.uploads import Uploaders
@@ -108,9 +109,15 @@ def store_of(config: Config) -> Iterator[MinioStore]:
         )
 
 
-def source_of(name: str, settings: RetsFeed, facts: Facts | None = None, now: Now = utc_now) -> PhotoSource:
+def source_of(
+    name: str,
+    settings: RetsFeed,
+    facts: Facts | None = None,
+    now: Now = utc_now,
+    observer: Observer | None = None,
+) -> PhotoSource:
     """The feed's adapter, by its kind. Without `facts` it leaves no trace."""
-    return RetsSource(name, settings, facts, now)
+    return RetsSource(name, settings, facts, now, observer)
 
 
 @dataclass(frozen=True)

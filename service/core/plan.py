@@ -218,7 +218,7 @@ def _settle_by_sequence(
     missing: dict[str, Outcome] = {}
     for ref in desired:
         if ref.id not in asked:
-            photos.append(StoredPhoto(_captioned(ref, have[ref.id].ref), have[ref.id].image))
+            photos.append(_kept(ref, have[ref.id]))
             continue
         outcome = _outcome_of(ref.id, answers)
         if isinstance(outcome, Image):
@@ -239,7 +239,13 @@ def _settle_by_sequence(
 
 def _captioned(ref: PhotoRef, other: PhotoRef) -> PhotoRef:
     """The record's caption; where the record does not speak of captions (None), the other's."""
-    return ref._replace(caption=other.caption) if ref.caption is None else ref
+    return ref._replace(caption=other.caption) if ref.caption is None and other.caption else ref
+
+
+def _kept(ref: PhotoRef, stored: StoredPhoto) -> StoredPhoto:
+    """The stored picture under what the record says now; the same value where nothing differs."""
+    ref = _captioned(ref, stored.ref)
+    return stored if ref == stored.ref else StoredPhoto(ref, stored.image)
 
 
 def _outcome_of(id_: str, answers: Mapping[str, Answer]) -> Outcome:
@@ -286,8 +292,9 @@ def _words(outcome: Outcome) -> str:
 def _commit(
     stored: StoredSet, after: StoredSet, *, owed: str = "", retry: bool = True, failed: int = 0
 ) -> Commit:
-    if after != stored or (stored.generation == 0 and not owed):
-        after = replace(after, generation=stored.generation + 1)
+    if after == stored and (stored.generation or owed):
+        return Commit(stored, stored, tally=Tally(len(stored.photos), failed=failed), owed=owed, retry=retry)
+    after = replace(after, generation=stored.generation + 1)
     return Commit(stored, after, stored.names - after.names, _tally(stored, after, failed), owed, retry)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from http.client import HTTPException, IncompleteRead, RemoteDisconnected
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 import requests
 import urllib3
@@ -29,6 +29,16 @@ FAILURES = (OSError, HTTPError, HTTPException, ValueError)
 """What requests, urllib3 and http.client raise: RequestException is an OSError, a bad URL a ValueError."""
 
 
+class Lens(Protocol):
+    """What a body is read through: what comes out takes the place of what was sent."""
+
+    def receive_data(self, chunk: bytes) -> bytes:
+        """What may be read by now."""
+
+    def close(self, *, vouched: bool) -> bytes:
+        """What was held back, once the body has ended; again it is b"". A cut body is not closed."""
+
+
 class Answer:
     """One HTTP answer whose body is still on the wire. Close it, or use it as a context.
 
@@ -45,6 +55,7 @@ class Answer:
         self._response, self._raw, self._feed, self._cut = response, raw, feed, cut
         self._framed = raw.chunked or raw.length_remaining is not None
         self._head = b""
+        self._lens: Lens | None = None
         self._ended = False
         self._failure: TransferCut | None = None
 
@@ -64,6 +75,18 @@ class Answer:
         if self._head:
             head, self._head = self._head, b""
             return head
+        while chunk := self._receive():
+            seen = self._lens.receive_data(chunk) if self._lens else chunk
+            if seen:
+                return seen
+        return self._lens.close(vouched=self.vouched) if self._lens else b""
+
+    def look_through(self, headers: Headers, lens: Lens) -> None:
+        """Read these headers instead, and the body through a lens; what `head` took goes through it, too."""
+        self.headers, self._lens = headers, lens
+        self._head = lens.receive_data(self._head)
+
+    def _receive(self) -> bytes:
         if self._failure:  # urllib3 would now say that the body has ended
             raise self._failure
         chunk, why = b"", ""

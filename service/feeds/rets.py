@@ -11,7 +11,7 @@ from service.core.ports import Facts, IncomingPhoto, KeySnapshot, Page, Wanted
 from service.errors import RetryLater, ServiceError
 from service.feeds.cursor import Cursor
 from service.feeds.photo_urls import PhotoUrls
-from service.feeds.rets_client import RetsClient
+from service.feeds.rets_client import Observer, RetsClient
 from service.feeds.rets_photos import PhotoRequests
 from service.feeds.rets_queries import Queries
 from service.feeds.rets_search import in_batches
@@ -32,10 +32,11 @@ class RetsSource:
         config: RetsFeed,
         facts: Facts | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        observer: Observer | None = None,
     ) -> None:
         facts = {} if facts is None else facts
-        self._feed, self._config = feed, config
-        self._client = RetsClient(feed, config)
+        self._feed, self._config, self._observer = feed, config, observer
+        self._client = RetsClient(feed, config, observer=observer)
         self._urls = PhotoUrls(feed, config)
         self._queries = Queries(self._client, feed, config)
         self._cursor = Cursor(feed, config, facts, now)
@@ -105,6 +106,8 @@ class RetsSource:
                 else:
                     yield photo
             for photo, redirect in redirected:
+                if self._observer:
+                    self._observer.asked("Photo", {"URL": redirect.url})
                 yield from self._urls.fetch(photo, redirect)
         except ServiceError as error:
             if len(wanted) == 1:

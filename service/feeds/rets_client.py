@@ -5,17 +5,19 @@ is not enough either it has failed, and is never taken for an empty answer (Q80)
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
 
 import structlog
 from requests.cookies import RequestsCookieJar
 
 from parsers.errors import ParseError, Truncated
+from parsers.mime import Headers
 from parsers.rets.login import LoginAnswer, parse_login
 from parsers.rets.reply import Reply, Verdict, read_reply
 from service.config import RetsFeed
 from service.errors import RetryLater, ServiceError, StopFeed, TransferCut
-from service.feeds.answer import Answer
+from service.feeds.answer import Answer, Lens
 from service.feeds.auth import FeedAuth
 from service.feeds.hosts import FeedHosts, move, resolve
 from service.feeds.transport import WAITS, Transport
@@ -33,11 +35,28 @@ LOGOUT_SECONDS = 3.0
 """A server that takes longer for a logout will end the session by itself."""
 
 
+class Observer(Protocol):
+    """Sees every Search and GetObject, and may change how its answer reads (service/record.py)."""
+
+    def asked(self, transaction: str, params: Mapping[str, str]) -> None:
+        """A transaction begins, or `Photo`, a picture at a URL. May raise StopFeed."""
+
+    def answered(self, status: int, headers: Headers, secrets: Sequence[str]) -> tuple[Headers, Lens]:
+        """The transaction's final answer. `secrets` are the values of the session's cookies."""
+
+
 class RetsClient:
     """The transactions of one account, one after the other: most allow a single session (Q99)."""
 
-    def __init__(self, feed: str, config: RetsFeed, *, clock: Callable[[], float] = time.monotonic) -> None:
-        self._feed, self._config, self._clock = feed, config, clock
+    def __init__(
+        self,
+        feed: str,
+        config: RetsFeed,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        observer: Observer | None = None,
+    ) -> None:
+        self._feed, self._config, self._clock, self._observer = feed, config, clock, observer
         self._cookies = RequestsCookieJar()
         self._auth = FeedAuth(config, self._cookies)
         self._transport = self._new_transport(config.timeout.total_seconds())
@@ -81,7 +100,7 @@ class RetsClient:
 
     def search(self, params: Mapping[str, str]) -> Answer:
         """A Search answer, to be closed."""
-        answer = self._transact("Search", params, accept="*/*", hint=self._check("login_url", "rets_version"))
+        answer = self._observed("Search", params, accept="*/*", hint=self._check("login_url", "rets_version"))
         if answer.status == 200 or read_head_reply(answer):
             return answer
         answer.close()
@@ -94,7 +113,16 @@ class RetsClient:
     def get_object(self, params: Mapping[str, str], *, accept: str = "*/*") -> Answer:
         """A GetObject answer of any status below 500, to be closed."""
         # Q50: some servers fail here for one version, and serve another.
-        return self._transact("GetObject", params, accept=accept, hint=self._check("rets_version"))
+        return self._observed("GetObject", params, accept=accept, hint=self._check("rets_version"))
+
+    def _observed(self, capability: str, params: Mapping[str, str], *, accept: str, hint: str) -> Answer:
+        if self._observer is None:
+            return self._transact(capability, params, accept=accept, hint=hint)
+        self._observer.asked(capability, params)
+        answer = self._transact(capability, params, accept=accept, hint=hint)
+        cookies = [cookie.value for cookie in self._cookies if cookie.value]
+        answer.look_through(*self._observer.answered(answer.status, answer.headers, cookies))
+        return answer
 
     def _transact(self, capability: str, params: Mapping[str, str], *, accept: str, hint: str) -> Answer:
         self._renew_if_idle()
