@@ -7,7 +7,7 @@ The map, from the ground up, which is also the import rule (tests/test_imports.p
     feeds  stores  ingest  simulator         adapters and shell; import core and parsers, never each other
     config  errors  logs                     leaves; anyone in service may import them
     bootstrap                                the only place where adapters are built and joined
-    cli  daemon  replay                      call bootstrap
+    cli  daemon  replay  record              call bootstrap
 
 Start reading at core/plan.py (the two decisions) and ingest/cycle.py (who carries them out).
 """

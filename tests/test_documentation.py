@@ -12,6 +12,7 @@ from typer.main import get_command
 
 from service.cli import app
 from service.config import Config, Section, check_config
+from service.record import app as record_app
 from service.replay import app as replay_app
 from service.stores.embedded import EmbeddedStore
 from tests.acceptance.support import environment, service
@@ -52,9 +53,10 @@ def test_every_command_and_option_that_is_named_exists(path: Path) -> None:
         assert name in known, f"python -m service {name}"
         options = {option for parameter in known[name].params for option in parameter.opts}
         assert {word for word in rest if word.startswith("-")} <= options, words
-    options = {option for parameter in get_command(replay_app).params for option in parameter.opts}
-    for words in re.findall(r"python -m service\.replay([^\n`|#]*)", text):
-        assert {word.strip("[]") for word in words.split() if word.startswith("-")} <= options, words
+    for module, command in (("replay", replay_app), ("record", record_app)):
+        options = {option for parameter in get_command(command).params for option in parameter.opts}
+        for words in re.findall(rf"python -m service\.{module}([^\n`|#]*)", text):
+            assert {word.strip("[]") for word in words.split() if word.startswith("-")} <= options, words
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=str)

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tools.make_feeds_page import page, named_tests
+from tools.make_feeds_page import named_tests, page
 from tools.quirks import QUIRKS
 
 ALL = range(1, 106)
