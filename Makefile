@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: replay test lint lock fixtures interop clean
+.PHONY: replay test lint lock fixtures docs interop clean
 
 replay: $(VENV)/.runtime
 	$(BIN)/python -m service.replay
@@ -15,6 +15,11 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# The pages that are made from the code.
+docs: $(VENV)/.dev
+	$(BIN)/python -m tools.make_configuration_page
+	$(BIN)/python -m tools.make_feeds_page
 
 # Foreign RETS clients, as far as they install, against the loopback server.
 interop: $(VENV)/.dev

@@ -35,6 +35,9 @@ _Row: TypeAlias = Row[*tuple[Any, ...]]
 KEYS_PER_QUERY = 500
 """Far below every database's bound on parameters, and past the point where a query's cost shows."""
 
+ROWS_AT_ONCE = 1000
+"""Photo rows fetched at a time."""
+
 EVENTS_KEPT = 50_000
 """Per feed. A number and not an age, so that the bound holds through a feed's worst day: about 10 MB."""
 
@@ -290,8 +293,10 @@ def _chunks(keys: Iterable[str]) -> Iterator[list[str]]:
 def _read_sets(db: Connection, rows: Sequence[_Row]) -> list[StoredSet]:
     if not rows:
         return []
-    # Rows are turned into photos as they come: all of them at once doubles the collector's work.
-    photos = photos_by_listing(db.execute(sql.PHOTOS_OF, {"of_listings": [row.id for row in rows]}))
+    # Rows are turned into photos some at a time: one by one each costs a call through three layers,
+    # and all of them at once double the collector's work.
+    came = db.execute(sql.PHOTOS_OF, {"of_listings": [row.id for row in rows]}).partitions(ROWS_AT_ONCE)
+    photos = photos_by_listing(row for some in came for row in some)
     return [
         StoredSet(key, generation, stamp, tuple(photos.get(id_, ())), gone, updated)
         for id_, key, generation, stamp, gone, updated in rows
