@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from service.stores.embedded import EmbeddedStore
 
 os.chdir(Path(__file__).parent.parent)

@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from service.stores.embedded import EmbeddedStore
 
 from service.simulator.answers import RawAnswer
 from service.simulator.front_desk import Account, Site
 from service.simulator.mls import Mls
 from service.simulator.server import LoopbackServer
+from service.stores.embedded import EmbeddedStore
 from tests.acceptance.support import PASSWORD, start, wait_until, write_config
 from tests.ingest.support import listing, photo
 

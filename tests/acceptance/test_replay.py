@@ -8,8 +8,8 @@ from pathlib import Path
 
 import requests
 from requests.auth import HTTPDigestAuth
-from service.stores.embedded import EmbeddedStore
 
+from service.stores.embedded import EmbeddedStore
 from tests.acceptance.support import service, start, wait_until
 
 REPLAY = "service.replay"
