@@ -129,6 +129,7 @@ def settle(plan: Plan, answers: Mapping[str, Answer], stored: StoredSet) -> Comm
     An answer that did not end well holds a Retryable under WHOLE_SET, which speaks for all photos
     that it did not bring.
     """
+    answers = _without_nameless(answers)
     if plan.desired is None:
         if plan.ask == ():
             return _commit(stored, stored)
@@ -255,6 +256,14 @@ def _outcome_of(id_: str, answers: Mapping[str, Answer]) -> Outcome:
 
 
 # Both.
+
+
+def _without_nameless(answers: Mapping[str, Answer]) -> Mapping[str, Answer]:
+    """A picture under Object-ID `*` could be any photo of the set, so it is none."""
+    whole = answers.get(WHOLE_SET)
+    if whole is None or not isinstance(whole.outcome, Image):
+        return answers
+    return {**answers, WHOLE_SET: Answer(whole.ref, Unknown("a picture came that names no photo"))}
 
 
 def _is_failure(outcome: Outcome) -> bool:

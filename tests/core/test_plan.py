@@ -289,6 +289,12 @@ def test_photos_that_change_places_are_moved_not_removed() -> None:
     assert (commit.tally, commit.dropped) == (Tally(moved=2), frozenset())
 
 
+@pytest.mark.parametrize("said", [record(ref(1, NEW)), row()])
+def test_a_picture_that_names_no_photo_is_none(said: ListingState) -> None:
+    result = settle(plan_listing(said, stored(1), ALL), answers(whole=image(9)), stored(1))
+    assert isinstance(result, Refusal) or (result.after.photos == stored(1).photos and not result.settled)
+
+
 # A listing that is gone.
 
 
