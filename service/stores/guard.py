@@ -31,6 +31,9 @@ STEADY_SECONDS = 60.0
 MAX_DEATHS = 8
 """Early deaths in a row, then it is given up; with the waits below that takes a quarter of a minute."""
 
+WORD_SECONDS = 1.0
+"""How long the word that the server was ready may be on its way when the server dies right after it."""
+
 FIRST_WAIT = 0.1
 """Seconds before the first new start; every further death in a row doubles it."""
 
@@ -46,7 +49,7 @@ class Guard:
         self._command = command
         self._turn = threading.Lock()
         self._child: subprocess.Popen[bytes] | None = None
-        self._ready = False
+        self._ready = threading.Event()
         self._stopping = threading.Event()
 
     def run(self) -> int:
@@ -60,7 +63,7 @@ class Guard:
             deaths = 1 if steady else deaths + 1
             if self._stopping.is_set():
                 return 0
-            if not self._ready or deaths >= MAX_DEATHS:
+            if deaths >= MAX_DEATHS or not self._ready.wait(WORD_SECONDS):
                 return 1
             self._stopping.wait(FIRST_WAIT * 2 ** (deaths - 1))
 
@@ -85,7 +88,7 @@ class Guard:
 
     def _follow_parent(self) -> None:
         while os.read(0, 1):
-            self._ready = True
+            self._ready.set()
         with self._turn:
             self._stopping.set()
             child = self._child
