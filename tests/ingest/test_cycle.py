@@ -14,6 +14,7 @@ from service.simulator.answers import RawAnswer, text_answer
 from service.simulator.documents import reply
 from service.simulator.mls import Mls
 from service.stores.embedded import EmbeddedStore
+from tests.acceptance.support import wait_until
 from tests.ingest.support import World, at, jpeg, listing, photo, world
 
 Make = Callable[..., AbstractContextManager[World]]
@@ -212,6 +213,23 @@ def test_a_bundle_cut_in_the_middle_loses_nothing_and_is_made_good_later(make: M
         spoilt.spoil = {}
         assert house.cycle().ok
         assert not set(house.shas("1001")) & set(before)
+
+
+def test_a_photo_is_uploaded_while_the_next_one_is_still_to_come(make: Make) -> None:
+    mls = Mls()
+    spoilt = Spoilt(mls)
+    with make(answers=spoilt, mls=mls, timeout="30s") as house:
+        mls.put(listing("1001", photo(1), photo(2)))
+
+        def waiting() -> Iterator[bytes]:
+            yield b"--b\r\n" + part("1001", 1, jpeg(1)) + b"\r\n--b\r\n"
+            wait_until(house.objects, "the first photo in the bucket")
+            yield part("1001", 2, jpeg(2)) + b"\r\n--b--\r\n"
+
+        head = (("Content-Type", "multipart/mixed; boundary=b"), ("Transfer-Encoding", "chunked"))
+        spoilt.spoil = {"1001:*": RawAnswer(200, "OK", head, waiting())}
+        assert house.cycle().ok
+        assert len(house.shas("1001")) == 2
 
 
 def test_a_part_that_is_no_image_is_never_stored_and_stops_no_other_listing(make: Make) -> None:
