@@ -32,21 +32,20 @@ class Shelf(StreamRequestHandler):
         """Every bucket is there, and any object is taken."""
         buffer = memoryview(bytearray(2**18))
         while request := self.rfile.readline():
-            lines = iter(self.rfile.readline, b"\r\n")
-            headers = {
-                name.lower(): value.strip() for name, _, value in (line.partition(b":") for line in lines)
-            }
-            md5 = hashlib.md5(usedforsecurity=False)
-            rest = int(headers.get(b"content-length", 0))
-            known = self.server.md5s.get(headers.get(b"x-amz-content-sha256", b""))
+            lines = (line.partition(b":") for line in iter(self.rfile.readline, b"\r\n"))
+            headers = {name.lower(): value.strip().decode() for name, _, value in lines}
+            rest, sha256 = int(headers.get(b"content-length", 0)), headers.get(b"x-amz-content-sha256", "")
+            known, digest = self.server.md5s.get(sha256), hashlib.md5(usedforsecurity=False)
             while rest and (count := self.rfile.readinto(buffer[:rest])):
                 rest -= count
                 if known is None:
-                    md5.update(buffer[:count])
+                    digest.update(buffer[:count])
             etag = b""
             if request.startswith(b"PUT"):
+                md5 = known or digest.hexdigest()
                 time.sleep(self.server.seconds)
-                etag = self.server.keep(request, headers, known or md5.hexdigest())
+                self.server.keep(request.split(b"/")[1].decode(), headers[b"content-type"], sha256, md5)
+                etag = b'ETag: "%b"\r\n' % md5.encode()
             self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n%b\r\n" % etag)
 
 
@@ -59,15 +58,14 @@ class SlowStore(ThreadingTCPServer):
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
         self.puts: defaultdict[str, list[tuple[str, str]]] = defaultdict(list)
-        self.md5s: dict[bytes, str] = {}
+        self.md5s: dict[str, str] = {}
         super().__init__(("127.0.0.1", 0), Shelf)
 
-    def keep(self, request: bytes, headers: dict[bytes, bytes], md5: str) -> bytes:
-        """Note a put; gives its ETag header."""
-        self.md5s[headers[b"x-amz-content-sha256"]] = md5
-        bucket = request.split(b"/")[1].decode()
-        self.puts[bucket].append((headers[b"content-type"].decode(), md5))
-        return b'ETag: "%b"\r\n' % md5.encode()
+    def keep(self, bucket: str, media_type: str, sha256: str, md5: str) -> None:
+        """Note a put; `sha256` is what the client says of its body, or why it says nothing."""
+        self.puts[bucket].append((media_type, md5))
+        if len(sha256) == 64:
+            self.md5s[sha256] = md5
 
     def report(self) -> dict[str, Any]:
         """Per bucket: every put counted, and the pictures' MD5s."""
