@@ -20,7 +20,7 @@ from rich.table import Table
 from interop.clients import CLIENTS, REFERENCE, Client, Driver, Skip, last_error
 from interop.feeds import ROOT, Feed, plain_feed, recorded_feeds
 from interop.verdict import Told, differences, server_faults
-from service.cli import fail
+from service.commands.options import fail
 from service.errors import ServiceError
 from service.simulator.fixture import load_fixture
 from service.terminal import new_console

@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 
 from service.bootstrap import House, MarkedFacts, open_house, secrets_of, source_of
-from service.cli import DEFAULT_FILE, ConfigFile, LogLevel, fail
+from service.commands.options import DEFAULT_FILE, ConfigFile, LogLevel, new_app, run_app
 from service.config import check_config, load_config
 from service.daemon import catch_signals
 from service.errors import ConfigError, ServiceError
@@ -31,7 +31,7 @@ from service.replay import ReplayClock, Stage, play_all, replay_config, serving
 from service.simulator.fixture import Fixture, FixtureAnswers
 from service.terminal import cycle_table, live, new_console, row_of
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+app = new_app()
 
 
 @app.command()
@@ -168,15 +168,8 @@ def _print_result(take: Take, report: Report) -> None:
 
 
 def main() -> None:
-    """The command, without tracebacks for what a user can mend."""
-    try:
-        app()
-    except ConfigError as error:
-        fail(error, 2)
-    except ServiceError as error:
-        fail(error, 1)
-    except OSError as error:
-        fail(ConfigError(f"{error.filename}: {error.strerror}"), 2)
+    """The command line."""
+    run_app(app)
 
 
 if __name__ == "__main__":

@@ -21,11 +21,10 @@ from pydantic import SecretStr
 from rich.console import Console
 
 from service.bootstrap import House, open_house, secrets_of, utc_now
-from service.cli import fail
+from service.commands.options import new_app, run_app
 from service.config import Config, check_config
 from service.core.photos import segment
 from service.daemon import catch_signals
-from service.errors import ConfigError, ServiceError
 from service.expectations import bucket_differences, differences
 from service.ingest.cycle import run_cycle
 from service.ingest.report import Report
@@ -155,7 +154,7 @@ def _unneeded(report: Report) -> list[str]:
     return found if report.ok else [*found, report.error or report.held or "something is still owed"]
 
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+app = new_app()
 
 
 @app.command()
@@ -315,13 +314,8 @@ def _document(result: Played) -> dict[str, Any]:
 
 
 def main() -> None:
-    """The command, without tracebacks for what a user can mend."""
-    try:
-        app()
-    except ConfigError as error:
-        fail(error, 2)
-    except ServiceError as error:
-        fail(error, 1)
+    """The command line."""
+    run_app(app)
 
 
 if __name__ == "__main__":

@@ -48,7 +48,7 @@ def allowed(here: str) -> set[str]:
     return {"parsers", "core", "bootstrap", "stores", "ingest", "simulator", "web", *LEAVES, *FACES}
 
 
-FACES = {"cli", "daemon", "replay", "record", "recording", "terminal", "expectations", "__main__"}
+FACES = {"cli", "commands", "daemon", "replay", "record", "recording", "terminal", "expectations", "__main__"}
 
 
 @pytest.mark.parametrize("path", MODULES, ids=str)

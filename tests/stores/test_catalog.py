@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import event, select
 
-from service.stores import catalog as catalog_module
+from service.stores import runs as runs_module
 from service.stores.catalog import SqlCatalog, open_catalog
 from service.stores.tables import events, photos, runs
 from tests.stores.support import DAY, NOW, first_commit, next_commit, stored_photo
@@ -87,8 +87,8 @@ def test_one_commit_is_one_event_in_counts(catalog: SqlCatalog, feed: str) -> No
 def test_the_end_of_a_run_keeps_the_newest_events_and_runs_of_its_feed(
     catalog: SqlCatalog, feed: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(catalog_module, "EVENTS_KEPT", 3)
-    monkeypatch.setattr(catalog_module, "RUNS_KEPT", 2)
+    monkeypatch.setattr(runs_module, "EVENTS_KEPT", 3)
+    monkeypatch.setattr(runs_module, "RUNS_KEPT", 2)
     for other in (feed + "x", feed):
         for number in range(5):
             catalog.commit(other, first_commit(str(number)), NOW, NOW)

@@ -1,0 +1,1 @@
+"""One module per group of commands; service/cli.py puts them on the command line."""
