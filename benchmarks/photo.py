@@ -74,7 +74,12 @@ def _steps(source: PhotoSource, key: str, house: House) -> list[Step]:
     chunks = [memoryview(body)[at : at + CHUNK] for at in range(0, len(body), CHUNK)]
     bundled = list(in_chunks(bundle([PHOTO] * PHOTOS)))
     put = partial(
-        house.store.put, "photo.jpg", length=len(body), media_type="image/jpeg", cache_control=IMMUTABLE
+        house.store.put,
+        "photo.jpg",
+        length=len(body),
+        sha256=sha256(body).hexdigest(),
+        media_type="image/jpeg",
+        cache_control=IMMUTABLE,
     )
     commit = _committing(house)
     return [

@@ -1,8 +1,9 @@
 """An S3 server that takes its time, in a process of its own: it stands for a store at some distance.
 
 It reads each put to its end, waits, and answers with the MD5 of the bytes as ETag, as S3 does. It
-keeps no bytes and checks no signature. A distant store has a processor of its own, so this one uses
-as little of ours as it can: bytes that it has seen before are not hashed again.
+keeps no bytes, checks no signature, and gives a checksum back as if it had compared it.
+A distant store has a processor of its own, so this one uses as little of ours as it can: bytes that
+it has seen before are not hashed again.
 """
 
 import hashlib
@@ -20,6 +21,7 @@ from typing import Any
 from benchmarks.programs import Program, answer_parent, program
 
 PICTURE = "image/jpeg"
+CHECKSUM = b"x-amz-checksum-sha256"
 
 
 class Shelf(StreamRequestHandler):
@@ -46,6 +48,8 @@ class Shelf(StreamRequestHandler):
                 time.sleep(self.server.seconds)
                 self.server.keep(request.split(b"/")[1].decode(), headers[b"content-type"], sha256, md5)
                 etag = b'ETag: "%b"\r\n' % md5.encode()
+                if checksum := headers.get(CHECKSUM):
+                    etag += b"%b: %b\r\n" % (CHECKSUM, checksum.encode())
             self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n%b\r\n" % etag)
 
 

@@ -112,8 +112,13 @@ class ObjectInfo:
 class ObjectStore(Protocol):
     """Bytes by key. Knows no listing and no feed; failures are RetryLater."""
 
-    def put(self, key: str, body: BinaryIO, length: int, media_type: str, cache_control: str) -> None:
-        """Store `length` bytes read from `body`; returns when the store has acknowledged them."""
+    def put(
+        self, key: str, body: BinaryIO, length: int, sha256: str, *, media_type: str, cache_control: str
+    ) -> None:
+        """Store `length` bytes read from `body`; returns when the store has acknowledged them.
+
+        `sha256` is theirs, in hex: whoever calls has it, and no store should hash them again.
+        """
 
     def get(self, key: str) -> bytes:
         """The whole object (manifests; audits). KeyError when there is none."""

@@ -11,6 +11,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
+from hashlib import sha256
 from io import BytesIO
 
 import structlog
@@ -101,7 +102,14 @@ class ListingWork:
         try:
             if body is not None and isinstance(image, Image):
                 key = listing_prefix(self._feed.name, self.key) + name
-                self._feed.store.put(key, body, image.length, image.media_type, IMMUTABLE)
+                self._feed.store.put(
+                    key,
+                    body,
+                    image.length,
+                    image.sha256,
+                    media_type=image.media_type,
+                    cache_control=IMMUTABLE,
+                )
                 self._count(uploaded=1)
         except RetryLater as error:
             self.failure = error
@@ -239,6 +247,9 @@ def write_manifest(feed: Feed, report: Report, stored: StoredSet) -> None:
         feed.store.delete([key])
     else:
         document = render_manifest(feed.name, stored, feed.public_url)
-        feed.store.put(key, BytesIO(document), len(document), "application/json", FRESH)
+        digest = sha256(document).hexdigest()
+        feed.store.put(
+            key, BytesIO(document), len(document), digest, media_type="application/json", cache_control=FRESH
+        )
     feed.catalog.manifest_written(feed.name, stored.key, stored.generation)
     report.add(manifests=1)

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -33,7 +34,14 @@ with EmbeddedStore(Path(sys.argv[1])) as server:
 
 
 def put(store: MinioStore, key: str, content: bytes) -> None:
-    store.put(key, io.BytesIO(content), len(content), "image/jpeg", "public")
+    store.put(
+        key,
+        io.BytesIO(content),
+        len(content),
+        sha256(content).hexdigest(),
+        media_type="image/jpeg",
+        cache_control="public",
+    )
 
 
 def is_running(pid: int) -> bool:

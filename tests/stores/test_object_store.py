@@ -3,7 +3,9 @@
 import io
 import socket
 import threading
+from base64 import b64encode
 from collections.abc import Callable
+from hashlib import sha256
 from typing import Any
 
 import pytest
@@ -25,7 +27,14 @@ def store_at(endpoint: str, access_key: str = "planted-key", **options: Any) -> 
 
 
 def put(store: MinioStore) -> None:
-    store.put("feed/1/a.jpg", io.BytesIO(b"bytes"), 5, "image/jpeg", "public")
+    store.put(
+        "feed/1/a.jpg",
+        io.BytesIO(b"bytes"),
+        5,
+        sha256(b"bytes").hexdigest(),
+        media_type="image/jpeg",
+        cache_control="public",
+    )
 
 
 CALLS: dict[str, Callable[[MinioStore], object]] = {
@@ -187,6 +196,21 @@ def test_bytes_that_changed_on_the_way_are_for_later(httpserver: HTTPServer) -> 
     assert "other bytes" in str(error)
 
 
+def test_a_store_that_gives_the_checksum_back_has_compared_it(httpserver: HTTPServer) -> None:
+    checksum = b64encode(sha256(b"bytes").digest()).decode()
+    headers = {"ETag": f'"{"0123456789abcdef" * 2}"', "x-amz-checksum-sha256": checksum}
+    put(answering(httpserver, Response(b"", 200, headers)))
+    sent = httpserver.log[-1][0].headers
+    assert sent["x-amz-checksum-sha256"] == checksum
+    assert sent["x-amz-content-sha256"] == sha256(b"bytes").hexdigest()
+
+
+def test_a_redirect_is_not_followed_with_a_signature(httpserver: HTTPServer) -> None:
+    error = verdict(put, answering(httpserver, Response(b"", 307, {"Location": "/elsewhere"})))
+    assert isinstance(error, ConfigError)
+    assert len(httpserver.log) == 1
+
+
 def test_an_etag_that_is_no_md5_proves_nothing(httpserver: HTTPServer) -> None:
     put(answering(httpserver, Response(b"", 200, {"ETag": '"0123456789abcdef0123456789abcdef-2"'})))
 
@@ -194,7 +218,7 @@ def test_an_etag_that_is_no_md5_proves_nothing(httpserver: HTTPServer) -> None:
 def test_a_body_shorter_than_said_is_not_stored(s3: EmbeddedStore) -> None:
     with fresh_bucket(s3) as store:
         with pytest.raises(RetryLater, match="3 bytes to send, 5 expected"):
-            store.put("a", io.BytesIO(b"abc"), 5, "image/jpeg", "public")
+            store.put("a", io.BytesIO(b"abc"), 5, "00" * 32, media_type="image/jpeg", cache_control="public")
         assert store.stat("a") is None
 
 

@@ -3,12 +3,13 @@
 import io
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from hashlib import md5
+from hashlib import md5, sha256
 
 import pytest
 
 from service.core.photos import FRESH, IMMUTABLE, listing_prefix, manifest_key
 from service.core.ports import ObjectStore
+from service.errors import RetryLater
 from tests.stores.support import fresh_name
 
 Put = Callable[..., None]
@@ -36,7 +37,14 @@ AWKWARD = [
 @pytest.fixture
 def put(store: ObjectStore) -> Put:
     def put(key: str, content: bytes = b"", media_type: str = "image/jpeg", cache: str = IMMUTABLE) -> None:
-        store.put(key, io.BytesIO(content), len(content), media_type, cache)
+        store.put(
+            key,
+            io.BytesIO(content),
+            len(content),
+            sha256(content).hexdigest(),
+            media_type=media_type,
+            cache_control=cache,
+        )
 
     return put
 
@@ -73,8 +81,17 @@ def test_an_empty_object_is_an_object(store: ObjectStore, put: Put) -> None:
 def test_only_the_given_length_is_read_from_where_the_body_stands(store: ObjectStore) -> None:
     key, body = f"{fresh_name('feed')}/1/a.jpg", io.BytesIO(b"..picture and more")
     body.seek(2)
-    store.put(key, body, 7, "image/jpeg", IMMUTABLE)
+    store.put(key, body, 7, sha256(b"picture").hexdigest(), media_type="image/jpeg", cache_control=IMMUTABLE)
     assert store.get(key) == b"picture"
+
+
+def test_bytes_that_are_not_those_of_the_hash_are_not_stored(store: ObjectStore) -> None:
+    key, other = f"{fresh_name('feed')}/1/a.jpg", sha256(b"what was meant").hexdigest()
+    with pytest.raises(RetryLater):
+        store.put(
+            key, io.BytesIO(b"what was sent!"), 14, other, media_type="image/jpeg", cache_control=IMMUTABLE
+        )
+    assert store.stat(key) is None
 
 
 def test_a_second_put_replaces_the_first(store: ObjectStore, put: Put) -> None:
