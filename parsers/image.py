@@ -6,7 +6,7 @@ that follow no known format are simply no image, or one that never became comple
 
 import re
 
-from parsers.image_walks import WALKS, Found, Source, Walk
+from parsers.image_walks import WALKS, Found, Source, TooManyPieces, Walk
 from parsers.records import ImageFacts
 
 SNIFF_BYTES = 64
@@ -90,7 +90,10 @@ class ImageProbe:
         if self._walk is None or not chunk:
             return
         self._source.chunk, self._source.at = memoryview(chunk), 0
-        over = next(self._walk, True)
+        try:
+            over = next(self._walk, True)
+        except TooManyPieces:
+            over = True
         if over:
             self._walk = None
         self._source.chunk = memoryview(b"")

@@ -13,9 +13,17 @@ from operator import add
 from struct import calcsize, iter_unpack, unpack
 from typing import TypeAlias, TypeVar
 
+MAX_PIECES = 300_000
+"""Segments, chunks, boxes or sub-blocks of one picture. A GIF of 64 MiB has 270,000 full sub-blocks, a
+JPEG some hundred segments; made of empty ones it would cost a minute."""
+
 T = TypeVar("T")
 Step: TypeAlias = Generator[None, None, T]
 Walk: TypeAlias = Step[None]
+
+
+class TooManyPieces(Exception):  # noqa: N818 - named for what happened; the probe catches it
+    """Nobody makes a picture of so many pieces."""
 
 
 @dataclass(slots=True)
@@ -34,6 +42,13 @@ class Source:
         self.chunk = memoryview(b"")
         self.at = 0
         self._passed = 0
+        self._pieces = 0
+
+    def count_piece(self) -> None:
+        """Once for each piece. Raises TooManyPieces."""
+        self._pieces += 1
+        if self._pieces > MAX_PIECES:
+            raise TooManyPieces
 
     @property
     def position(self) -> int:
@@ -66,6 +81,7 @@ class Source:
     def skip_sub_blocks(self) -> Step[None]:
         """Past GIF's sub-blocks: a byte of length, so many bytes, up to a length of 0."""
         while True:
+            self.count_piece()
             yield from self.skip(1)
             length = self.chunk[self.at - 1]
             if length == 0:
@@ -112,6 +128,7 @@ def _jpeg(source: Source, found: Found) -> Walk:
     yield from source.skip(2)
     scans, wanted = 0, _ANY_MARKER
     while (marker := (yield from source.marker(wanted))) != _EOI:
+        source.count_piece()
         if marker in _STANDALONE:
             continue
         end = source.position + int.from_bytes((yield from source.take(2)), "big")
@@ -132,6 +149,7 @@ def _png(source: Source, found: Found) -> Walk:
     yield from source.skip(8)
     picture, kind = False, b""
     while kind != b"IEND":
+        source.count_piece()
         length, kind = unpack(">I4s", (yield from source.take(8)))
         end = source.position + length + 4
         if not kind.isalpha():
@@ -251,6 +269,7 @@ def _boxes(source: Source, found: Found) -> Walk:
     seen: set[bytes] = set()
     end = 0
     while source.position < end or not {b"meta", b"mdat"} <= seen:
+        source.count_piece()
         start = source.position
         size, kind = unpack(">I4s", (yield from source.take(8)))
         if size == 1:

@@ -77,12 +77,12 @@ def parse_header_block(block: bytes) -> Headers:
         text = block.decode("utf-8")
     except UnicodeDecodeError:
         text = block.decode("latin-1")
-    return Headers([(name, _unfold(value.strip(_BLANK))) for name, value in _HEADER.findall(text)])
+    return Headers([(name, _unfold(value)) for name, value in _HEADER.findall(text)])
 
 
 def _unfold(value: str) -> str:
     if "\n" not in value:
-        return value
+        return value.strip(_BLANK)
     lines = (line.strip(_BLANK) for line in value.split("\n"))
     return " ".join(line for line in lines if line and not line.startswith(":"))
 

@@ -106,6 +106,7 @@ class MultipartParser:
         self._max_header_bytes = max_header_bytes
         self._max_parts = max_parts
         self._parts = 0
+        self._is_blank = True  # no byte of the open part's body has come that says anything
         self._state: _State = "preamble"
         self._block = b""  # the end of the delimiter line, then the header lines
         self._searched = 0  # where in the block the search goes on
@@ -136,8 +137,9 @@ class MultipartParser:
         """The end of the body.
 
         Without its closing delimiter the body is Truncated, unless the transport vouches that it
-        ended where its sender said: then the open part ends here (Q7). A vouched body that never
-        held a delimiter is Malformed: it was no multipart of this boundary.
+        ended where its sender said: then the open part ends here (Q7). A part of which nothing but
+        blanks has come is Truncated all the same: empty, it would say that there is no such photo. A
+        vouched body that never held a delimiter is Malformed: it was no multipart of this boundary.
         """
         if self._state == "epilogue":
             return []
@@ -156,7 +158,7 @@ class MultipartParser:
         found = self._find(chunk, pos, last + len(self._probe)) if last >= pos else None
         end = found.start if found else self._settled_end(chunk, pos)
         if pos < end and self._state == "body":
-            events.append(PartData(memoryview(chunk)[pos:end]))
+            self._give(memoryview(chunk)[pos:end], events)
         if found:
             self._pass(found, events)
             return found.end
@@ -218,8 +220,13 @@ class MultipartParser:
     def _release(self, events: list[Event]) -> None:
         """What was held back is no delimiter."""
         if len(self._held) > self._not_sent and self._state == "body":
-            events.append(PartData(memoryview(self._held)[self._not_sent :]))
+            self._give(memoryview(self._held)[self._not_sent :], events)
         self._held, self._not_sent = b"", 0
+
+    def _give(self, data: memoryview, events: list[Event]) -> None:
+        events.append(PartData(data))
+        # Its first byte decides nearly always, without a copy of the rest.
+        self._is_blank = self._is_blank and bytes(data[:1]).isspace() and bytes(data).isspace()
 
     def _begin_at_line_start(self) -> None:
         """A body's first byte stands at a line start (Q5): hold back a line end that nobody sent."""
@@ -278,20 +285,26 @@ class MultipartParser:
             if end.end == len(self._block) or self._block[end.end] == _HYPHEN:
                 self._begin_at_line_start()
             return
-        if lines:  # two delimiters in a row hold no part between them
+        if lines:
             self._begin_part(lines, events)
+        else:  # two delimiters in a row hold no part between them, but may go on for ever
+            self._count_part()
         self._pass(end.delimiter, events)
 
     def _header_lines(self, end: int) -> bytes:
         """The block up to `end` without its first line, which is the rest of the delimiter's."""
         return self._block[self._block.index(b"\n") + 1 : end]
 
-    def _begin_part(self, lines: bytes, events: list[Event]) -> None:
+    def _count_part(self) -> None:
         self._parts += 1
         if self._parts > self._max_parts:
             raise LimitExceeded(f"multipart body of more than {self._max_parts} parts")
+
+    def _begin_part(self, lines: bytes, events: list[Event]) -> None:
+        self._count_part()
         events.append(PartStart(parse_header_block(lines)))
         self._state = "body"
+        self._is_blank = True
 
     # The end of a body without a closing delimiter: it also ends the last line.
 
@@ -301,6 +314,8 @@ class MultipartParser:
         lines = self._header_lines(end.start if end else len(self._block))
         events: list[Event] = []
         if lines.strip():
+            if end is None or end.delimiter is None:
+                raise Truncated(f"multipart body ends in the header block of part {self._parts + 1}")
             self._begin_part(lines, events)
             events.append(PartEnd())
         return events
@@ -309,6 +324,8 @@ class MultipartParser:
         events: list[Event] = []
         if not self._delimiter_first(self._held + b"\n"):
             self._release(events)
+            if self._is_blank:
+                raise Truncated(f"multipart body ends before the body of part {self._parts}")
         events.append(PartEnd())
         return events
 

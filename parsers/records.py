@@ -8,6 +8,9 @@ photos) are named tuples: as immutable as a frozen dataclass, and made in a quar
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
+PHOTO, DOCUMENT = "Photo", "Document"
+"""The categories of media that feeds host themselves (R3)."""
+
 DEFAULT_ID = "0"
 """SequenceID 0 names a listing's default photo (seed 002)."""
 
@@ -29,7 +32,7 @@ class PhotoRef(NamedTuple):
     url: str | None = None
     preferred: bool = False
     caption: str | None = None
-    category: str = "Photo"
+    category: str = PHOTO
 
 
 class ListingState(NamedTuple):
@@ -39,7 +42,8 @@ class ListingState(NamedTuple):
     set can be asked for. `stamp` is the raw text of the listing's own photo time
     (PhotosChangeTimestamp), `modified` that of the listing (the cursor is made of it).
     `complete` is False when the record contradicts itself (fewer photos than its own count):
-    nothing may be removed on its evidence.
+    nothing may be removed on its evidence. `links` are media that others host: their URLs are kept,
+    and never fetched (R3).
     """
 
     key: str
@@ -48,6 +52,7 @@ class ListingState(NamedTuple):
     photos: tuple[PhotoRef, ...] | None = None
     expected_count: int | None = None
     complete: bool = True
+    links: tuple[PhotoRef, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

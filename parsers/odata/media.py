@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from parsers.odata.page import Row, flag, text, whole
-from parsers.records import PhotoRef
+from parsers.records import PHOTO, PhotoRef
 
 
 class MediaNames(NamedTuple):
@@ -26,8 +26,6 @@ class MediaNames(NamedTuple):
     category: str = "MediaCategory"
     preferred: str = "PreferredPhotoYN"
 
-
-PHOTO = "Photo"
 
 _LAST = 2**62
 

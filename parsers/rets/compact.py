@@ -84,15 +84,21 @@ class _Body:
         self._max_row_bytes = max_row_bytes
         self._notes = SearchNotes(opening)
         self._held = b""
+        self._unseen = bytearray()
         self._seen = 0
         self._fault: Malformed | None = None
 
     def receive_data(self, chunk: bytes) -> list[Row]:
         rows: list[Row] = []
-        buffer = self._held + chunk if self._held else chunk
-        self._held = buffer[self._take(buffer, rows) :]
-        self._notes.rows += len(rows)
-        if len(self._held) > self._max_row_bytes:
+        # Whatever is awaited ends in `>`. To look at every chunk of a dribble would cost its square.
+        if b">" in chunk:
+            buffer = b"".join((self._held, self._unseen, chunk))
+            self._unseen.clear()
+            self._held = buffer[self._take(buffer, rows) :]
+            self._notes.rows += len(rows)
+        else:
+            self._unseen += chunk
+        if len(self._held) + len(self._unseen) > self._max_row_bytes:
             raise LimitExceeded(f"row {self._seen + 1} is longer than {self._max_row_bytes} bytes")
         return rows
 

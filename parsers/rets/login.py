@@ -19,10 +19,10 @@ _CAPABILITIES = {
 _URL = re.compile(r"https?://|/", re.IGNORECASE)
 
 _BODY = re.compile(
-    r"<RETS-RESPONSE\b[^>]*+>(.*?)(?:</RETS-RESPONSE|</RETS\s*>|\Z)", re.DOTALL | re.IGNORECASE
+    r"<RETS-RESPONSE\b[^<>]*+>(.*?)(?:</RETS-RESPONSE|</RETS\s*>|\Z)", re.DOTALL | re.IGNORECASE
 )
-_TAG = re.compile(r"<[^>]*+>")
-_KEY = re.compile(r"(?:^| )([A-Za-z][\w-]*+) ?= ?")
+_TAG = re.compile(r"<[^<>]*+>")
+_KEY = re.compile(r"(?:^| )([A-Za-z][\w-]*+) ?=")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,9 @@ def _body(document: bytes, opening: Opening) -> str:
 
 
 def _pairs(body: str) -> Iterator[tuple[str, str]]:
-    lines = [line for line in _TAG.sub("\n", body).splitlines() if line.strip()]
+    # Not splitlines(), for which a control character inside a value is a line end too (Q72).
+    text = drop_controls(_TAG.sub("\n", body))
+    lines = [line for line in re.split(r"[\r\n]+", text) if line.strip()]
     for line in _split_keys(lines[0]) if len(lines) == 1 else lines:
         key, equals, value = line.partition("=")  # the first one only: URLs hold more (Q83)
         if equals and key.strip():

@@ -29,6 +29,9 @@ from parsers.rets.search import SearchEnd, read_count
 from parsers.rets.table import Row
 from parsers.rets.text import printable
 
+EVIDENCE = 1200
+"""Characters of an answer that nobody can read which are handed on: 1 KB is kept, once it is scrubbed."""
+
 NO_OBJECT = 20403
 MISCELLANEOUS = 20413
 
@@ -36,8 +39,11 @@ MISCELLANEOUS = 20413
 # system key ResourceRecordKey; CREA has ResourceRecordID alone.
 _LISTINGS = ("ResourceRecordKey", "ResourceRecordID")
 _IDS = ("ObjectID", "Object-ID", "Order")
-_URLS = ("MediaURL",)
+URL_COLUMNS = ("MediaURL",)
 _STAMPS = ("MediaModificationTimestamp",)
+TABLE_COLUMNS = (*_LISTINGS, *_IDS, *URL_COLUMNS, *_STAMPS)
+"""What is read of a table of URLs; other columns may stand in it."""
+
 _COLUMNS = re.compile(rb"<COLUMNS\b[^>]*+>([^<]*+)", re.IGNORECASE)
 
 
@@ -104,7 +110,7 @@ def is_image_start(head: ObjectHead, first: bytes) -> bool:
 def judge_image(facts: ImageFacts | None, length: int, sha256: str, head_bytes: bytes) -> Outcome:
     """A body that was read to its end: `length` bytes, `facts` as ImageProbe saw them."""
     if facts is None:
-        return Unknown(f"no image: {printable(head_bytes)!r}")
+        return Unknown(f"no image: {printable(head_bytes, EVIDENCE)!r}")
     if not facts.complete:
         return Retryable(f"the {facts.media_type} is cut after {length} bytes")
     return Image(sha256, length, facts.media_type, facts.width, facts.height)
@@ -127,7 +133,7 @@ def judge_text(
     if reply.verdict is Verdict.FINE and not head.error:
         return _redirect(head, url_keys, stamp_keys) or Unknown(f"{_words(reply)}, but neither image nor URL")
     if reply.code == NO_OBJECT and not is_whole(body):
-        return Unknown(f"a reply that is cut: {printable(body)!r}")
+        return Unknown(f"a reply that is cut: {printable(body, EVIDENCE)!r}")
     return outcome_of_reply(reply)
 
 
@@ -158,7 +164,7 @@ def _judge_without_reply(
     if redirect:
         return redirect
     if body.strip():
-        return Unknown(f"no image: {printable(body)!r}")
+        return Unknown(f"no image: {printable(body, EVIDENCE)!r}")
     if head.listing is None or head.id in {None, WHOLE_SET}:
         return Unknown("an empty answer that names no photo")  # Q22
     if head.error or head.content_length or head.media_type.startswith("image/"):
@@ -185,7 +191,7 @@ def is_url_table(head: bytes) -> bool:
     reply, columns = read_reply(head), _COLUMNS.search(head)
     if reply is None or reply.verdict is not Verdict.FINE or columns is None:
         return False
-    return any(name.lower().encode() in columns[1].lower() for name in _URLS)
+    return any(name.lower().encode() in columns[1].lower() for name in URL_COLUMNS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,7 +225,7 @@ class UrlTable:
     """
 
     def __init__(self) -> None:
-        self._parser = CompactParser((*_LISTINGS, *_IDS, *_URLS, *_STAMPS))
+        self._parser = CompactParser(TABLE_COLUMNS)
         self._rows = 0
         self._nameless = 0
 
@@ -243,7 +249,7 @@ class UrlTable:
         cells = iter([(cell or "").strip() for cell in row])
         listing, id_, url, stamp = (
             next(filter(None, [next(cells) for _ in names]), "")
-            for names in (_LISTINGS, _IDS, _URLS, _STAMPS)
+            for names in (_LISTINGS, _IDS, URL_COLUMNS, _STAMPS)
         )
         if not id_:
             self._nameless += 1

@@ -30,7 +30,7 @@ _PROLOG = re.compile(
 _UNFINISHED_PROLOG = re.compile(rb"<(?:\Z|\?|!)|\xef\xbb?\Z")
 _NAME = re.compile(rb"<([A-Za-z_][\w.:-]*+)(?=(.)?)", re.DOTALL)
 _REST_OF_TAG = re.compile(rb"""((?:[^>"']++|"[^"]*+"|'[^']*+')*+)>""")
-_ATTRIBUTE = re.compile(r"""([\w.:-]++)\s*+=\s*+(?:"([^"]*+)"|'([^']*+)')""")
+_ATTRIBUTE = re.compile(r"""(?<![\w.:-])([\w.:-]++)\s*+=\s*+(?:"([^"]*+)"|'([^']*+)')""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,18 +94,25 @@ class OpeningReader:
         if self._fault:
             return b""
         self._held += chunk
+        # A start tag ends in `>`. To look at every chunk of a dribble would cost its square.
+        if b">" in chunk or len(self._held) > MAX_OPENING_BYTES:
+            self._look()
+        held, self._held = self._held, b"" if self.opening or self._fault else self._held
+        if len(self._held) > MAX_OPENING_BYTES:
+            raise LimitExceeded(f"no RETS element within {MAX_OPENING_BYTES} bytes")
+        return held[self.opening.start :] if self.opening else b""
+
+    def _look(self) -> None:
         try:
             self.opening = maybe_opening(self._held)
         except Malformed as error:
             # Kept for the end: no row is lost by it, and the transport still sees the whole body.
             self._fault = error
-        if self.opening is None and len(self._held) > MAX_OPENING_BYTES:
-            raise LimitExceeded(f"no RETS element within {MAX_OPENING_BYTES} bytes")
-        held, self._held = self._held, b"" if self.opening or self._fault else self._held
-        return held[self.opening.start :] if self.opening else b""
 
     def close(self) -> Opening:
         """The opening. Raises Malformed when the answer is no RETS, Truncated when it ended before."""
+        if self.opening is None and not self._fault:
+            self._look()
         if self._fault:
             raise self._fault
         if self.opening is None:

@@ -21,6 +21,9 @@ RUN = "photo-run"
 MAX_RUNS = 10_000
 """Runs held before their record is read; a record has a few. Beyond it photos simply stay in the text."""
 
+MAX_PHOTOS = 50_000
+"""Photos in all runs held, of some 200 bytes each: a run may be as long as its chunk."""
+
 MAX_LEAVES = 100
 """Elements in a photo whose shape is learnt; a photo has ten or so."""
 
@@ -36,6 +39,7 @@ class PhotoRuns:
         self._pattern: re.Pattern[str] | None = None
         self._groups: tuple[int, ...] = ()
         self._runs: dict[int, list[PhotoRef]] = {}
+        self._held = 0
         self._last = 0
         self._last_read = 0
 
@@ -56,8 +60,8 @@ class PhotoRuns:
         """The text with an empty element in the place of each run."""
         # A record is read as soon as it is complete, and in order: older runs stand where no photo is read.
         for number in [number for number in self._runs if number <= self._last_read]:
-            del self._runs[number]
-        if self._pattern is None or len(self._runs) >= MAX_RUNS:
+            self._held -= len(self._runs.pop(number))
+        if self._pattern is None or len(self._runs) >= MAX_RUNS or self._held >= MAX_PHOTOS:
             return text
         # What stands between the photos, each followed by the groups of the photo behind it.
         parts = self._pattern.split(text)
@@ -76,13 +80,16 @@ class PhotoRuns:
     def _keep(self, photos: list[PhotoRef]) -> str:
         self._last += 1
         self._runs[self._last] = photos
+        self._held += len(photos)
         return f'<{RUN} n="{self._last}"/>'
 
     def pop(self, run: etree._Element) -> list[PhotoRef]:
         """The photos that an element stands for; they are forgotten here."""
         number = read_count(run.get("n")) or 0
         self._last_read = max(self._last_read, number)
-        return self._runs.pop(number, [])
+        photos = self._runs.pop(number, [])
+        self._held -= len(photos)
+        return photos
 
 
 def _is_plain(element: etree._Element) -> bool:

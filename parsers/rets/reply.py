@@ -44,7 +44,7 @@ _VERDICTS = {code: verdict for verdict, codes in _CODES.items() for code in code
 # (20036) stops a feed: those of Search, GetObject and GetMetadata ask for patience.
 _LOGIN_FAMILY = range(20000, 20040)
 
-_STATUS = re.compile(rb"""<RETS-STATUS\b((?:[^>"']++|"[^"]*+"|'[^']*+')*+)>""", re.IGNORECASE)
+_STATUS = re.compile(rb"""<RETS-STATUS\b((?:[^<>"']++|"[^"]*+"|'[^']*+')*+)>""", re.IGNORECASE)
 _END = re.compile(rb"</RETS\s*>", re.IGNORECASE)
 
 

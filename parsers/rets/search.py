@@ -16,6 +16,9 @@ from parsers.rets.reply import Reply, reply_in
 MAX_REASONS = 100
 """Reasons kept of one answer: enough to see a pattern, and a broken feed costs no memory."""
 
+MAX_REASON = 200
+"""Characters kept of a reason, which may hold the answer's own text."""
+
 
 @dataclass(frozen=True, slots=True)
 class FieldNames:
@@ -94,7 +97,7 @@ class SearchNotes:
         """Keep why a record is not given out; 0 `rows` is trouble that is no record's own."""
         self._rows_quarantined += rows
         if len(self._reasons) < MAX_REASONS:
-            self._reasons.append(reason)
+            self._reasons.append(reason[:MAX_REASON])
 
     def end(self) -> SearchEnd:
         """The end. Raises Malformed for a RETS element without a reply code."""
@@ -111,8 +114,13 @@ class SearchNotes:
         )
 
 
-@lru_cache(maxsize=1024)  # the same few small numbers come a million times
 def read_count(text: str | None) -> int | None:
     """A number of rows or photos; None where there is none to be read."""
-    digits = (text or "").strip()
+    # What is not remembered here cannot be kept for ever: a hostile cell has a megabyte.
+    return _read_number(text) if text is not None and len(text) < 40 else None
+
+
+@lru_cache(maxsize=1024)  # the same few small numbers come a million times
+def _read_number(text: str) -> int | None:
+    digits = text.strip()
     return int(digits) if digits.isascii() and digits.isdigit() and len(digits) < 10 else None

@@ -22,6 +22,10 @@ from parsers.rets.text import Decoder, Repair
 MAX_RECORD_BYTES = 16 * 1024 * 1024
 """What may come without a listing being complete; a listing with 500 photos is under 1 MB."""
 
+MAX_RECORD_NODES = 100_000
+"""Tags and attributes that may come without a listing being complete: a listing with 500 photos has
+10,000, and each costs hundreds of bytes in the tree, not the four of `<a/>`."""
+
 _DEEPEST = 8
 """Listings stand at most five elements deep in any known dialect."""
 
@@ -63,7 +67,7 @@ class _Body:
     def __init__(self, opening: Opening, fields: FieldNames, max_record_bytes: int) -> None:
         self.notes = SearchNotes(opening)
         self._max_record_bytes = max_record_bytes
-        self._held_bytes = 0
+        self._held_bytes = self._held_nodes = 0
         self._closed = self.notes.ended
         self._decoder = Decoder(opening.encoding)
         self._runs = PhotoRuns()
@@ -97,11 +101,14 @@ class _Body:
             self.notes.quarantine(fault, rows=0)
         if self._held_bytes > self._max_record_bytes:
             raise LimitExceeded(f"no listing is complete within {self._max_record_bytes} bytes")
+        if self._held_nodes > MAX_RECORD_NODES:
+            raise LimitExceeded(f"no listing is complete within {MAX_RECORD_NODES} tags")
         return listings
 
     def _parse(self, chunk: bytes) -> str:
         """Let the tree grow; returns why it cannot grow any more, "" when it can."""
         text = self._repair.receive_data(self._runs.take_out(self._decoder.receive_data(chunk)))
+        self._held_nodes += text.count("<") + text.count("=")
         fault = ""
         try:
             self._xml.feed(text.encode())
@@ -124,7 +131,7 @@ class _Body:
                 for child in self._complete_children(node):
                     self._take(child, depth, listings)
                     node.remove(child)
-                    self._held_bytes = 0
+                    self._held_bytes = self._held_nodes = 0
         return listings
 
     def _open_path(self, root: etree._Element) -> list[etree._Element]:

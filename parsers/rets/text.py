@@ -24,7 +24,7 @@ codecs.register_error(_FALLBACK, _read_as_windows_1252)
 _CONTROLS = bytes(code for code in range(32) if code not in b"\t\n\r")
 _ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
-_DECLARED = re.compile(rb"""<\?xml[^>]*?\bencoding\s*=\s*["']([\w.:-]+)["']""")
+_DECLARED = re.compile(rb"""<\?xml[^<>]*?\bencoding\s*=\s*["']([\w.:-]+)["']""")
 
 # A run of character references is taken as one, since a surrogate pair is two of them (Q72).
 # Leading zeros are legal; more digits than these are no reference.

@@ -93,6 +93,7 @@ def test_q13_header_names_in_any_case() -> None:
         (b": nameless\r\nObject-ID: 1\r\n", [("Object-ID", "1")]),
         (b"Content-Description: a\r\nno colon\r\n", [("Content-Description", "a no colon")]),
         (b"Content-Description: a\r\ntwo words: b\r\n", [("Content-Description", "a two words: b")]),
+        (b"Content-Description:\r\n: nameless\r\n", [("Content-Description", "")]),
     ],
 )
 def test_q14_a_line_without_a_field_name_is_continuation_or_nothing(

@@ -6,7 +6,7 @@ from parsers.errors import Malformed, Truncated
 from parsers.mime import boundaries, parse_content_type
 from parsers.multipart import MultipartParser, PartEnd, sniff_boundary
 from tests.parsers.bundles import bodies, collect, ids, parts_everywhere
-from tests.parsers.splits import byte_by_byte, cut_at
+from tests.parsers.splits import byte_by_byte, cut_at, every_way
 
 TAILS = [b"\r", b"\n", b"\r\n", b"\r\r", b"\n\r", b"\r\n\r\n", b"-", b"--", b"\r\n-", b"\r\n--", b"--b", b" "]
 PICTURE = b"\xff\xd8\xff\xe0picture\xff\xd9"
@@ -113,11 +113,24 @@ def test_q7_a_vouched_body_ends_its_last_part(tail: bytes, last: bytes) -> None:
     assert bodies(parts_everywhere(body, vouched=True)) == [b"abc", last]
 
 
-@pytest.mark.parametrize("tail", [b"", b"\r\n", b"\r\n\r\n", b"\r\n--b", b"\n--b\n", b"\n\n--b--"])
-def test_q7_a_vouched_body_may_end_in_a_header_block(tail: bytes) -> None:
+@pytest.mark.parametrize("tail", [b"\r\n--b", b"\n--b\n", b"\n\n--b--"])
+def test_q7_a_vouched_body_may_end_in_a_header_only_part(tail: bytes) -> None:
     parts = parts_everywhere(b"--b\r\n\r\nabc\r\n--b\r\nObject-ID: 2" + tail, vouched=True)
     assert bodies(parts) == [b"abc", b""]
     assert ids(parts) == [None, "2"]
+
+
+@pytest.mark.parametrize("tail", [b"", b"\r\n", b"\r\n\r\n", b"\r\n\r\n\r\n", b"\n\n \n\t"])
+def test_q7_a_vouched_body_that_ends_before_a_part_says_anything_is_truncated(tail: bytes) -> None:
+    body = b"--b\r\n\r\nabc\r\n--b\r\nObject-ID: 2" + tail
+    for chunks in every_way(body):
+        with pytest.raises(Truncated, match="part 2"):
+            collect(MultipartParser(b"b"), chunks, vouched=True)
+
+
+def test_q7_a_body_that_begins_with_blanks_says_something() -> None:
+    body = b"--b\r\nObject-ID: 2\r\n\r\n" + b" \r\n" * 9 + b"no"
+    assert bodies(parts_everywhere(body, vouched=True)) == [b" \r\n" * 9 + b"no"]
 
 
 def test_a_vouched_body_that_holds_no_delimiter_is_malformed() -> None:

@@ -8,8 +8,9 @@ from parsers.rets.compact import CompactListings, CompactParser
 from parsers.rets.reply import Reply, Verdict
 from parsers.rets.search import MAX_REASONS, FieldNames, SearchEnd
 from parsers.rets.table import Row
+from tests.parsers.deadline import bounded
 from tests.parsers.rets.played import FIELDS, compact, play, play_every_way
-from tests.parsers.splits import cuts, in_chunks, whole
+from tests.parsers.splits import byte_by_byte, cuts, in_chunks, whole
 
 
 def rows_of(body: bytes, *wanted: str) -> tuple[list[Row], SearchEnd]:
@@ -292,6 +293,13 @@ def test_a_row_that_does_not_end_passes_a_limit() -> None:
     body = compact()[: -len("</RETS>")] + b"<DATA>" + b"x" * 2000
     with pytest.raises(LimitExceeded, match="row 1 is longer than 1000 bytes"):
         play(CompactParser(max_row_bytes=1000), in_chunks(body, 100))
+
+
+@pytest.mark.parametrize("start", [b"<DATA>" + b"x" * 70_000, b"<a " + b'b="" ' * 14_000, b"<a" * 35_000])
+def test_a_long_row_that_comes_byte_by_byte_takes_time_by_its_bytes(start: bytes) -> None:
+    with bounded():
+        rows, end = play(CompactParser(), byte_by_byte(compact()[: -len("</RETS>")] + start))
+    assert (rows, end.ended) == ([], False)
 
 
 CELL = st.text(alphabet="ab\t|&;#<>/DATA\u00e9\x0b \r\n", max_size=8)

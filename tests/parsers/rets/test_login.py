@@ -50,6 +50,19 @@ def test_q84_everything_on_one_line() -> None:
     assert found.timeout_seconds == 60
 
 
+def test_q84_a_key_without_a_value_on_one_line() -> None:
+    found = parse_login(answer("MetadataVersion= Login=/login Broker="))
+    assert found.capabilities == {"login": "/login"}
+    assert found.info == {"metadataversion": "", "broker": ""}
+
+
+@pytest.mark.parametrize("odd", ["\x0b", "\x0c", "\x1c", "\x85", "\u2028"])
+def test_q83_a_line_ends_in_cr_or_lf_alone(odd: str) -> None:
+    found = parse_login(answer(f"\nBroker=R{odd}D=1\nLogin=/login\n"))
+    assert found.info == {"broker": f"R{odd if odd > ' ' else ''}D=1"}  # Q72: controls are dropped
+    assert found.capabilities == {"login": "/login"}
+
+
 @pytest.mark.parametrize(
     ("line", "key", "value"),
     [

@@ -4,7 +4,8 @@ from hypothesis import strategies as st
 
 from parsers.errors import LimitExceeded, Malformed, ParseError, Truncated
 from parsers.rets.opening import MAX_OPENING_BYTES, OpeningReader, maybe_opening
-from tests.parsers.splits import every_way
+from tests.parsers.deadline import bounded
+from tests.parsers.splits import byte_by_byte, every_way
 
 FULL = (
     b'\r\n \n<?xml version="1.0" encoding="ISO-8859-1"?>\r\n'
@@ -63,6 +64,17 @@ def test_an_opening_without_an_end_is_held_up_to_a_limit() -> None:
     assert reader.receive_data(b"<!--" + b"x" * (MAX_OPENING_BYTES - 4)) == b""
     with pytest.raises(LimitExceeded, match=str(MAX_OPENING_BYTES)):
         reader.receive_data(b"x")
+
+
+@pytest.mark.parametrize(
+    "opening", [b"<!--" + b"- " * 32_000, b'<RETS a="' + b"b" * 64_000, b"<" + b"R" * 64_000]
+)
+def test_a_long_opening_that_comes_byte_by_byte_takes_time_by_its_bytes(opening: bytes) -> None:
+    reader = OpeningReader()
+    with bounded():
+        assert not any(map(reader.receive_data, byte_by_byte(opening)))
+        with pytest.raises(Truncated):
+            reader.close()
 
 
 def test_a_prefixed_root_is_known_by_its_local_name() -> None:

@@ -4,7 +4,7 @@ import pytest
 from lxml import etree
 
 from parsers.records import ListingState, PhotoRef
-from parsers.rets.photo_runs import MAX_LEAVES, MAX_RUNS, RUN, PhotoRuns
+from parsers.rets.photo_runs import MAX_LEAVES, MAX_PHOTOS, MAX_RUNS, RUN, PhotoRuns
 from parsers.rets.standard_xml import StandardXmlListings
 from tests.parsers.rets.played import FIELDS, play, standard
 from tests.parsers.splits import byte_by_byte, cut_at, in_chunks
@@ -108,6 +108,14 @@ def test_runs_that_nobody_reads_are_bounded() -> None:
     text = f"<x>{SHAPE}</x>" * (MAX_RUNS + 5)
     assert runs.take_out(text).count(RUN) == MAX_RUNS + 5
     assert runs.take_out(SHAPE) == SHAPE
+
+
+def test_photos_that_nobody_reads_are_bounded_however_few_the_runs_are() -> None:
+    runs = taught()
+    held = etree.fromstring(f"<r>{runs.take_out(SHAPE * MAX_PHOTOS)}</r>")
+    assert runs.take_out(SHAPE) == SHAPE
+    assert len(runs.pop(held[0])) == MAX_PHOTOS
+    assert RUN in runs.take_out(SHAPE)
 
 
 def test_runs_before_one_that_was_read_are_forgotten() -> None:

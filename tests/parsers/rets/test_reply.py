@@ -3,6 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from parsers.rets.reply import Reply, Verdict, is_whole, read_reply, stops_feed
+from tests.parsers.deadline import bounded
 
 # The table of the field guide, written out once more: the code under test must agree with it.
 TABLE = {
@@ -115,6 +116,11 @@ def test_reply_text_is_unescaped_once_and_decoded() -> None:
 )
 def test_an_element_is_whole_when_it_is_closed(document: bytes, *, whole: bool) -> None:
     assert is_whole(document) is whole
+
+
+def test_a_reply_full_of_unclosed_tags_takes_time_by_its_bytes() -> None:
+    with bounded():
+        assert read_reply(b'<RETS ReplyCode="20403">' + b"<RETS-STATUS " * 80_000) == Reply(20403)
 
 
 @given(st.binary() | st.binary().map(lambda tail: b"<RETS " + tail))

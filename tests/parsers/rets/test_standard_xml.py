@@ -6,7 +6,7 @@ from parsers.errors import LimitExceeded, Malformed, ParseError, Truncated
 from parsers.records import ListingState, PhotoRef
 from parsers.rets.reply import Reply, Verdict
 from parsers.rets.search import SearchEnd
-from parsers.rets.standard_xml import StandardXmlListings
+from parsers.rets.standard_xml import MAX_RECORD_NODES, StandardXmlListings
 from tests.parsers.rets.played import FIELDS, play, play_every_way, standard
 from tests.parsers.splits import byte_by_byte, cuts, in_chunks, whole
 
@@ -153,6 +153,13 @@ def test_a_listing_that_does_not_end_passes_a_limit() -> None:
     body = standard(record("1", "<Remark>never again</Remark>" * 1000))
     with pytest.raises(LimitExceeded, match="10000 bytes"):
         play(parser, in_chunks(body, 100))
+
+
+@pytest.mark.parametrize("small", ["<a/>", '<a b="" c=""/>', "<Photo><Other>1</Other></Photo>"])
+def test_a_listing_of_many_small_tags_passes_a_limit_that_bounds_the_tree(small: str) -> None:
+    body = standard(record("1", small * (MAX_RECORD_NODES + 2000)))
+    with pytest.raises(LimitExceeded, match=f"{MAX_RECORD_NODES} tags"):
+        play(new(), in_chunks(body, 4000))
 
 
 def test_an_answer_of_any_length_stays_within_the_limit() -> None:
