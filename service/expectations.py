@@ -4,7 +4,7 @@ The bucket is read as any consumer reads it: manifests first, then the objects t
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from service.core.photos import manifest_key, segment
@@ -24,7 +24,7 @@ def differences(
         if counts[name] != amount
     ]
     if sorted(asked) != sorted(expected.asked):
-        found.append(f"GetObject IDs asked: expected {sorted(expected.asked)}, got {sorted(asked)}")
+        found.append(f"asked: expected {sorted(expected.asked)}, got {sorted(asked)}")
     found += _owed(expected.owed, report.owed)
     if report.error:
         found.append(f"the cycle failed: {report.error}")
@@ -65,6 +65,7 @@ def bucket_differences(
 def _manifest_differences(expected: ExpectedListing, manifest: Mapping[str, Any]) -> Iterator[str]:
     if manifest["default"] != expected.default:
         yield f"default: expected {expected.default}, got {manifest['default']}"
+    yield from _link_differences(expected.links, manifest.get("links", []))
     wanted, got = expected.media, manifest["media"]
     if len(wanted) != len(got):
         yield f"expected photos {[e['MediaKey'] for e in wanted]}, got {[e['MediaKey'] for e in got]}"
@@ -73,3 +74,15 @@ def _manifest_differences(expected: ExpectedListing, manifest: Mapping[str, Any]
         for name, value in want.items():
             if have[name] != value:
                 yield f"photo {want['MediaKey']}: {name}: expected {value!r}, got {have[name]!r}"
+
+
+def _link_differences(
+    expected: Sequence[Mapping[str, Any]], links: Sequence[Mapping[str, Any]]
+) -> Iterator[str]:
+    if len(expected) != len(links):
+        yield f"links: expected {len(expected)}, got {len(links)}"
+        return
+    for want, have in zip(expected, links, strict=True):
+        for name, value in want.items():
+            if have[name] != value:
+                yield f"link {want['MediaKey']}: {name}: expected {value!r}, got {have[name]!r}"

@@ -55,7 +55,8 @@ def record(
     """Record one cycle of a live feed as a step of a fixture.
 
     Always scrubbed: credentials, cookies, tokens, queries of URLs, e-mail
-    addresses, the user name and the host of the feed.
+    addresses, the user name and the host of the feed. Pictures that come by
+    URL are recorded, too; a name stands for the whole URL.
 
     With --scrub-people: every field but the four configured ones and the
     photos' numbers and times, and captions. Pictures are kept byte for byte,
@@ -140,7 +141,7 @@ def _house(take: Take, folder: Path, stop: threading.Event) -> Iterator[House]:
     earlier, clock = replace(take.earlier, name=take.feed), ReplayClock()
     players = {take.feed: FixtureAnswers(earlier)}
     with serving([earlier], players) as server:
-        config = replay_config([earlier], {take.feed: server.login_url(take.feed)}, store, catalog)
+        config = replay_config([earlier], server, store, catalog)
         with open_house(config, clock) as house:
             _replay(take, Stage(server, players, house, clock, new_console(stderr=True), stop), earlier)
             clock.set_steps_to_go(-1)

@@ -9,7 +9,7 @@ then nothing may be downloaded or uploaded.
 import json
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -30,7 +30,7 @@ from service.ingest.cycle import run_cycle
 from service.ingest.report import Report
 from service.logs import set_up_logs
 from service.simulator.fixture import Fixture, FixtureAnswers, Step, load_fixture
-from service.simulator.front_desk import Site
+from service.simulator.fixture_site import ASKED, own_settings, site_of
 from service.simulator.server import LoopbackServer
 from service.terminal import Row, cycle_table, live, new_console
 
@@ -75,19 +75,9 @@ def chosen_fixtures(names: Sequence[str] | None) -> list[Fixture]:
     return [load_fixture(Path(name) if Path(name).is_dir() else FIXTURES / name) for name in names]
 
 
-def replay_config(
-    fixtures: Sequence[Fixture], login_urls: dict[str, str], store: str, catalog: str
-) -> Config:
+def replay_config(fixtures: Sequence[Fixture], server: LoopbackServer, store: str, catalog: str) -> Config:
     """A production configuration whose feeds are the fixtures behind the loopback server."""
-    feeds = {
-        fixture.name: {
-            **fixture.settings,
-            "login_url": login_urls[fixture.name],
-            "username": fixture.account.username,
-            "password": SecretStr(fixture.account.password),
-        }
-        for fixture in fixtures
-    }
+    feeds = {fixture.name: {**fixture.settings, **own_settings(fixture, server)} for fixture in fixtures}
     keys = {} if store.startswith("embedded:") else _S3_KEYS
     given = {"store": {"url": store, **keys}, "catalog": {"url": catalog}, "feeds": feeds}
     return check_config(given, "replay")
@@ -138,9 +128,9 @@ def _play(stage: Stage, fixture: Fixture, step: Step, *, again: bool) -> Played:
         found += bucket_differences(fixture.name, step.expected.listings, house.store)
         return Played(fixture.name, f"{step.name} again", report, found)
     asked = [
-        seen.params.get("ID", "")
+        seen.params[ASKED[seen.transaction]]
         for seen in stage.server.requests[before:]
-        if seen.feed == fixture.name and seen.transaction == "GetObject"
+        if seen.feed == fixture.name and seen.transaction in ASKED
     ]
     found = differences(fixture.name, step.expected, report, asked, house.store)
     house.catalog.set_mark(fixture.name, PLAYED, step.name)
@@ -182,35 +172,52 @@ def replay(
     Exit codes: 0 as expected, 1 a result differs, 2 the command or a fixture is wrong.
     """
     chosen = chosen_fixtures(fixtures)
+    players = {fixture.name: FixtureAnswers(fixture) for fixture in chosen}
     stop = threading.Event()
     signals = catch_signals(stop)
-    with ExitStack() as stack:
-        players = {fixture.name: FixtureAnswers(fixture) for fixture in chosen}
-        server = stack.enter_context(serving(chosen, players, port))
+    console = new_console(stderr=as_json)
+    with serving(chosen, players, port) as server, _state_folder(keep) as folder:
         if serve:
             _print_logins(chosen, server)
             signals.get()
             raise typer.Exit(0)
-        folder = keep or Path(stack.enter_context(TemporaryDirectory(prefix="replay-")))
-        folder.mkdir(parents=True, exist_ok=True)
         config = replay_config(
             chosen,
-            {fixture.name: server.login_url(fixture.name) for fixture in chosen},
+            server,
             store or f"embedded:{folder / 'objects'}",
             catalog or f"sqlite:///{folder / 'catalog.db'}",
         )
         set_up_logs(secrets_of(config), level=log_level)
-        clock = ReplayClock()
-        house = stack.enter_context(open_house(config, clock))
-        console = new_console(stderr=as_json)
-        stage = Stage(server, players, house, clock, console, stop)
-        results = list(play_all(stage, chosen))
-        copies = (
-            _copy_bucket(house, [fixture.name for fixture in chosen], folder / "bucket") if keep else None
-        )
-        places = _places(config, house, copies)
+        with _stage(config, server, players, console, stop) as stage:
+            results = list(play_all(stage, chosen))
+            copies = _copy_bucket(stage.house, [*players], folder / "bucket") if keep else None
+            places = _places(config, stage.house, copies)
     _print_results(results, places, console, as_json=as_json)
     raise typer.Exit(1 if stop.is_set() or any(result.differences for result in results) else 0)
+
+
+@contextmanager
+def _state_folder(keep: Path | None) -> Iterator[Path]:
+    """Where bucket and catalog live: in the folder that is kept, or for the time of the context."""
+    if keep is None:
+        with TemporaryDirectory(prefix="replay-") as folder:
+            yield Path(folder)
+        return
+    keep.mkdir(parents=True, exist_ok=True)
+    yield keep
+
+
+@contextmanager
+def _stage(
+    config: Config,
+    server: LoopbackServer,
+    players: dict[str, FixtureAnswers],
+    console: Console,
+    stop: threading.Event,
+) -> Iterator[Stage]:
+    clock = ReplayClock()
+    with open_house(config, clock) as house:
+        yield Stage(server, players, house, clock, console, stop)
 
 
 @contextmanager
@@ -218,20 +225,22 @@ def serving(
     fixtures: Sequence[Fixture], players: dict[str, FixtureAnswers], port: int = 0
 ) -> Iterator[LoopbackServer]:
     """The loopback feed server, standing at the first step of every fixture."""
-    sites = {fixture.name: Site(fixture.account, players[fixture.name]) for fixture in fixtures}
+    sites = {fixture.name: site_of(fixture, players[fixture.name]) for fixture in fixtures}
     with LoopbackServer(sites, port=port) as server:
         yield server
+
+
+_LABELS = {"login_url": "login URL", "username": "user name"}
 
 
 def _print_logins(fixtures: Sequence[Fixture], server: LoopbackServer) -> None:
     for fixture in fixtures:
         first = fixture.steps[0]
         typer.echo(f"{fixture.name}: {fixture.title}")
-        typer.echo(f"  login URL   {server.login_url(fixture.name)}")
-        typer.echo(f"  user name   {fixture.account.username}")
-        typer.echo(
-            f"  password    {fixture.account.password}    (Digest; this server listens on loopback only)"
-        )
+        for name, value in own_settings(fixture, server).items():
+            shown = value.get_secret_value() if isinstance(value, SecretStr) else value
+            typer.echo(f"  {_LABELS.get(name, name):<13} {shown}")
+        typer.echo("  (log in with Digest, or send a token; this server listens on loopback only)")
         typer.echo(f"  {first.name}: {first.about}")
         for exchange in first.exchanges:
             asked = " ".join(f"{name}={value}" for name, value in exchange.params.items())

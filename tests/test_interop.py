@@ -12,10 +12,10 @@ import pytest
 from rich.console import Console
 
 from interop.clients import CLIENTS, HERE, Client, Driver, NodeClient, PythonClient, last_error
-from interop.run import FIXTURES, REFERENCE_NAME, Row, report, visits
+from interop.run import FIXTURES, REFERENCE_NAME, Row, recorded, report, visits
 from interop.verdict import Expected, GotPhoto, Told, differences, server_faults
 
-RECORDED = sorted(path.parent for path in FIXTURES.glob("*/feed.toml"))
+RECORDED = recorded()
 SMALLEST = FIXTURES / "default-only"
 
 

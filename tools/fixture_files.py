@@ -1,7 +1,7 @@
 """The files of a fixture, written: raw answers and TOML (which the standard library only reads)."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,14 +30,22 @@ def write_feed(
     _write_text(path, "\n".join(blocks))
 
 
-def write_exchanges(path: Path, about: str, exchanges: Iterable[tuple[str, Mapping[str, str], str]]) -> None:
-    """An exchanges.toml: (transaction, params, answer file) in the order in which they are tried."""
+def write_exchanges(
+    path: Path,
+    about: str,
+    exchanges: Iterable[tuple[str, Mapping[str, str], str]],
+    once: Collection[str] = (),
+) -> None:
+    """An exchanges.toml: (transaction, params, answer file) in the order in which they are tried.
+
+    The answers `once` are given once.
+    """
     blocks = [_pairs({"about": about})]
     for transaction, params, answer in exchanges:
-        inline = ", ".join(f"{name} = {_value(value)}" for name, value in params.items())
+        inline = ", ".join(f"{_key(name)} = {_value(value)}" for name, value in params.items())
         blocks.append(
             f"[[exchange]]\ntransaction = {_value(transaction)}\nparams = {{ {inline} }}\n"
-            f"answer = {_value(answer)}\n"
+            f"answer = {_value(answer)}\n" + "once = true\n" * (answer in once)
         )
     _write_text(path, "\n".join(blocks))
 
@@ -53,6 +61,11 @@ def _table(name: str, values: Mapping[str, Any]) -> str:
 
 def _pairs(values: Mapping[str, Any]) -> str:
     return "".join(f"{key} = {_value(value)}\n" for key, value in values.items())
+
+
+def _key(name: str) -> str:
+    """A name as TOML has it: `$filter` stands in quotes."""
+    return name if name.isidentifier() else _value(name)
 
 
 def _value(value: float | str | list[str]) -> str:

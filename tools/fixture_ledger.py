@@ -15,13 +15,27 @@ from PIL import Image
 
 @dataclass(frozen=True)
 class Row:
-    """A photo in the bucket: its number, what the feed says of it, its bytes."""
+    """A photo in the bucket: its number or key, what the feed says of it, its bytes.
+
+    `place` is its order where the key does not say it; `url` is where a URL names its content.
+    """
 
     id: str
     stamp: str | None
     caption: str | None
     preferred: bool
     picture: bytes
+    place: int | None = None
+    url: str | None = None
+
+    @property
+    def order(self) -> int:
+        """What sorts the set."""
+        return int(self.id) if self.place is None else self.place
+
+    def is_known(self, before: "Row | None") -> bool:
+        """Whether a record says no more of it than is held, or only what needs no picture."""
+        return self == before or (before is not None and self.place is not None and self.sha == before.sha)
 
     @property
     def sha(self) -> str:
@@ -97,9 +111,10 @@ class Ledger:
         before = {row.id: row for row in self.held.get(key, ())}
         came = {row.id: row for row in asked.rows} if asked else {}
         if self.by_sequence:
-            kept = {row.id: came.get(row.id) or before.get(row.id) for row in said}
-            unasked = [row for row in said if not (asked and row in asked.wanted)]
-            assert all(kept[row.id] == row for row in unasked), f"{key}: the step forgot to ask"
+            wanted = asked.wanted if asked else ()
+            kept = {row.id: came.get(row.id) or before.get(row.id) if row in wanted else row for row in said}
+            forgotten = [row for row in said if row not in wanted and not row.is_known(before.get(row.id))]
+            assert not forgotten, f"{key}: the step forgot to ask"
             return tuple(row for row in kept.values() if row)
         # By whole set: all or nothing.
         if asked is None or asked.failed:
@@ -127,9 +142,9 @@ def _shown(rows: tuple[Row, ...]) -> dict[str, Any]:
     """A manifest's media: by number, and a picture that 0 repeats only under its own number (Q34)."""
     numbered = {row.sha for row in rows if row.id != "0"}
     shown = sorted(
-        (row for row in rows if row.id != "0" or row.sha not in numbered), key=lambda row: int(row.id)
+        (row for row in rows if row.id != "0" or row.sha not in numbered), key=lambda row: row.order
     )
-    default = min(rows, key=lambda row: (row.id != "0", not row.preferred, int(row.id)), default=None)
+    default = min(rows, key=lambda row: (row.id != "0", not row.preferred, row.order), default=None)
     return {
         "default": next((row.id for row in shown if default and row.sha == default.sha), None),
         "media": [_entry(row, preferred=bool(default and row.sha == default.sha)) for row in shown],
@@ -141,8 +156,8 @@ def _entry(row: Row, *, preferred: bool) -> dict[str, Any]:
         width, height, media_type = *image.size, image.get_format_mimetype()
     return {
         "MediaKey": row.id,
-        "SequenceID": int(row.id),
-        "Order": int(row.id),
+        "SequenceID": int(row.id) if row.id.isdecimal() else None,
+        "Order": row.order,
         "PreferredPhotoYN": preferred,
         "MediaType": media_type,
         "ImageWidth": width,

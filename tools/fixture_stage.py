@@ -7,7 +7,7 @@
 The search answers are whatever the MLS finds; what is asked, and what goes wrong, the story says.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -15,10 +15,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from service.config import RetsFields
+from service.rets_config import RetsFields
 from service.simulator.answers import RawAnswer, text_answer
 from service.simulator.bundles import Framing
-from service.simulator.mls import Listing, Mls, Photo, rfc1123
+from service.simulator.mls import Listing, Mls, Photo, iso, rfc1123
 from tools.fixture_files import body_of, write_answer, write_exchanges, write_expected, write_feed
 from tools.fixture_ledger import Asked, Ledger, Row
 from tools.fixture_pictures import jpeg, png
@@ -62,6 +62,11 @@ class FeedStyle:
     def by_sequence(self) -> bool:
         """Whether records list their photos."""
         return bool(self.feed["search_format"] == "STANDARD-XML")
+
+    @property
+    def by_url(self) -> bool:
+        """Whether answers point to pictures; each then comes with a time of its own."""
+        return self.feed.get("location") == 1
 
     @property
     def default_only(self) -> bool:
@@ -119,9 +124,13 @@ class Stage:
     def _row(self, id_: str, photo: Photo) -> Row:
         """A photo as a ledger enters it. A STANDARD-XML record marks no photo as preferred."""
         assert isinstance(photo.picture, bytes)
-        stamp = rfc1123(photo.changed) if self.style.by_sequence else None
         preferred = photo.preferred and not self.style.by_sequence
-        return Row(id_, stamp, photo.caption, preferred, photo.picture)
+        return Row(id_, self._stamp(photo), photo.caption, preferred, photo.picture)
+
+    def _stamp(self, photo: Photo) -> str | None:
+        if self.style.by_sequence:
+            return rfc1123(photo.changed)
+        return iso(photo.changed) if self.style.by_url else None
 
     def _photo(self, id_: str, number: int, old: Listing | None, *, preferred: bool) -> Photo:
         picture = png(number) if number >= FIRST_PNG else self._jpeg(number)
@@ -142,6 +151,7 @@ class StepDraft:
         self._folder = folder
         self._about = about
         self._answers: list[tuple[str, RawAnswer]] = []
+        self._pictures: list[tuple[str, RawAnswer]] = []
         self._asked: list[Asked] = []
         self._gone: list[str] = []
         self._nothing: bytes | None = None
@@ -158,6 +168,10 @@ class StepDraft:
         """A GetObject with this answer, which brings everything but the `lost` Object-IDs."""
         self._answers.append((ids, answer))
         self._expect(ids, lost, owed)
+
+    def fetch(self, url: str, answer: RawAnswer) -> None:
+        """A picture that an answer points to, and what its host answers."""
+        self._pictures.append((url, answer))
 
     def ask_batch(
         self,
@@ -210,16 +224,27 @@ class StepDraft:
         """Write the step's files."""
         self._folder.mkdir()
         found, exchanges = self._write_searches()
-        for number, (ids, answer) in enumerate(self._answers, start=1):
-            name = f"photos-{number}.http"
-            write_answer(self._folder / name, answer)
-            exchanges.append(("GetObject", {"ID": ids}, name))
+        location = {"Location": "1"} if self._stage.style.by_url else {}
+        exchanges += self._write(
+            "GetObject", "photos", [({"ID": ids, **location}, answer) for ids, answer in self._answers]
+        )
+        exchanges += self._write(
+            "Photo", "picture", [({"URL": url}, answer) for url, answer in self._pictures]
+        )
         write_exchanges(self._folder / "exchanges.toml", self._about, exchanges)
         worked = dict.fromkeys([*found, *(asked.listing for asked in self._asked)])
         records = {key: self._stage.rows(key) for key in worked}
         requests = (ids for ids, _ in self._answers)
         expected = self._stage.ledger.close_step(found, requests, self._asked, records, self._gone)
         write_expected(self._folder / "expected.json", expected)
+
+    def _write(
+        self, transaction: str, file: str, answers: Sequence[tuple[Mapping[str, str], RawAnswer]]
+    ) -> Iterator[Exchange]:
+        for number, (params, answer) in enumerate(answers, start=1):
+            name = f"{file}-{number}.http"
+            write_answer(self._folder / name, answer)
+            yield transaction, params, name
 
     def _expect(self, ids: str, lost: Collection[str], owed: str) -> None:
         wanted = self._wanted(ids)

@@ -1,6 +1,7 @@
 """python -m tools.make_configuration_page: docs/CONFIGURATION.md, from the models that check the file."""
 
 import json
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
@@ -8,7 +9,10 @@ from typing import Any, Literal, get_args, get_origin
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from service.config import CatalogConfig, Config, RetsFeed, RetsFields, Section, StoreConfig
+from service.config import KINDS, CatalogConfig, Config, StoreConfig, WebConfig
+from service.reso_config import Limits, ODataFeed, ResoFields, WebApiFeed
+from service.rets_config import RetsFields
+from service.sections import FeedSection, Section
 
 PAGE = Path("docs/CONFIGURATION.md")
 
@@ -24,8 +28,14 @@ TABLES: tuple[tuple[str, type[Section]], ...] = (
     ("Top level", Config),
     ("[catalog]", CatalogConfig),
     ("[store]", StoreConfig),
-    ("[feeds.NAME] of kind `rets`", RetsFeed),
-    ("[feeds.NAME.fields]", RetsFields),
+    ("[web]", WebConfig),
+    ("[feeds.NAME] of every kind", FeedSection),
+    ("[feeds.NAME] of every kind but `rets`", WebApiFeed),
+    ("[feeds.NAME] of the kinds that speak OData: all but `rets` and `spark-photos`", ODataFeed),
+    *((f"[feeds.NAME] of kind `{kind}`", model) for kind, model in KINDS.items()),
+    ("[feeds.NAME.fields] of kind `rets`", RetsFields),
+    ("[feeds.NAME.fields] of kind `reso`", ResoFields),
+    ("[feeds.NAME.limits]", Limits),
 )
 
 
@@ -35,8 +45,17 @@ def page() -> str:
 
 
 def _table(title: str, model: type[Section]) -> str:
-    rows = "".join(_row(name, field, model) for name, field in model.model_fields.items())
+    rows = "".join(_row(name, field, model) for name, field in _own_fields(model))
     return f"\n## {title}\n\n| key | default | meaning |\n|---|---|---|\n{rows}"
+
+
+def _own_fields(model: type[Section]) -> Iterator[tuple[str, FieldInfo]]:
+    """Those that no table above has with the same words."""
+    above = model.__base__.model_fields if model.__base__ and issubclass(model.__base__, Section) else {}
+    for name, field in model.model_fields.items():
+        other = above.get(name)
+        if other is None or (other.default, other.description) != (field.default, field.description):
+            yield name, field
 
 
 def _row(name: str, field: FieldInfo, model: type[Section]) -> str:

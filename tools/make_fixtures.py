@@ -7,9 +7,9 @@ import shutil
 import sys
 from pathlib import Path
 
-from tools import fixture_batched, fixture_compact, fixture_crea, fixture_default
+from tools import fixture_batched, fixture_compact, fixture_crea, fixture_default, fixture_urls
 
-STORIES = (fixture_crea, fixture_compact, fixture_default, fixture_batched)
+STORIES = (fixture_crea, fixture_compact, fixture_default, fixture_batched, fixture_urls)
 
 
 def make_fixtures(root: Path) -> list[Path]:

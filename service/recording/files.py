@@ -6,16 +6,18 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from service.config import RetsFeed
 from service.recording.recorder import Exchange
+from service.rets_config import RetsFeed
 
 ACCOUNT = {"username": "reader", "password": "loopback-only"}
 """Made up."""
 
 PRIVATE = frozenset(
     {
+        "ca_file",
         "hosts",
         "login_url",
+        "photo_networks",
         "session_cookie",
         "sessions",
         "use_login_host",

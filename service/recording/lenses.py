@@ -11,7 +11,8 @@ from typing import Literal, Protocol
 from parsers.image import SNIFF_BYTES, sniff_media_type
 from parsers.mime import Headers, boundaries, parse_content_type
 from parsers.multipart import sniff_boundary
-from service.recording.scrub import CAPTION_HEADERS, KEPT_HEADERS, SCRUBBED, Scrubber
+from service.recording.scrub import SCRUBBED
+from service.recording.words import ObjectWords
 
 MAX_HELD = 2**20
 """Bytes held back for a line or an element to end; the parsers bear no longer rows either."""
@@ -28,6 +29,18 @@ class BodyLens(Protocol):
 
     def close(self) -> bytes:
         """The rest; again it is b""."""
+
+
+class NoWords:
+    """A body that nobody reads, and that may repeat what was sent: nothing of it is kept."""
+
+    def receive_data(self, chunk: bytes) -> bytes:  # noqa: ARG002 - whatever it is
+        """Nothing."""
+        return b""
+
+    def close(self) -> bytes:
+        """Nothing."""
+        return b""
 
 
 # What is looked at as a whole, since it may hold a `<` that begins no element.
@@ -71,17 +84,17 @@ _HEADER_LINE = re.compile(rb"([!#$%&'*+\-.^`|~\w]+)([ \t]*:[ \t]*)(.*?)(\r?\n?)\
 
 
 class ObjectLens:
-    """A GetObject answer: a bundle, a picture, or a text. `people`: captions are blanked, too."""
+    """A GetObject answer: a bundle, a picture, or a text, which may be a table of URLs."""
 
-    def __init__(self, headers: Headers, scrubber: Scrubber, *, people: bool) -> None:
+    def __init__(self, headers: Headers, words: ObjectWords) -> None:
         self._type = parse_content_type(headers.get("Content-Type"))
-        self._scrubber = scrubber
-        self._blanked = CAPTION_HEADERS if people else frozenset[str]()
-        self._state: Literal["opening", "begin", "picture", "head", "text"] = "opening"
+        self._words = words
+        self._document = DocumentLens(words.document())
+        self._state: Literal["opening", "begin", "picture", "head", "text", "document"] = "opening"
         self._delimiter: re.Pattern[bytes] | None = None
         self._reach = 0  # bytes at a chunk's end that may be the beginning of a delimiter
         self._encoded = (headers.get("Content-Transfer-Encoding") or "").strip().lower() == "base64"
-        self._dropped = False  # what the header before said
+        self._continued: Literal["kept", "scrubbed", "gone"] = "kept"  # what goes on with the header before
         self._held = b""
 
     def receive_data(self, chunk: bytes) -> bytes:
@@ -91,7 +104,7 @@ class ObjectLens:
 
     def close(self) -> bytes:
         """The rest; again it is b""."""
-        return b"".join(self._pieces(ended=True))
+        return b"".join(self._pieces(ended=True)) + self._document.close()
 
     def _pieces(self, *, ended: bool) -> Iterator[bytes]:
         while self._held and (piece := self._next(ended=ended)) is not None:
@@ -103,13 +116,16 @@ class ObjectLens:
             return self._open(ended=ended)
         if self._state == "begin":
             return self._begin(ended=ended)
+        if self._state == "document":
+            return self._document.receive_data(self._take(len(self._held)))
         return self._read_picture(ended=ended) if self._state == "picture" else self._read_line(ended=ended)
 
     def _open(self, *, ended: bool) -> bytes | None:
         """The whole body begins: as a bundle, or as the one object that it is."""
         if not (ended or b"\n" in self._held.lstrip() or len(self._held) >= OPENING):
             return None
-        if not self._type.media_type.startswith(("image/", "text/")):
+        is_text = self._held.lstrip().startswith(b"<")  # Q27: under any type
+        if not is_text and not self._type.media_type.startswith(("image/", "text/")):
             self._look_for({*boundaries(self._type), sniff_boundary(self._held) or b""} - {b""})
         self._state = "text" if self._delimiter else "begin"
         return b""
@@ -127,7 +143,8 @@ class ObjectLens:
         if len(self._held) < max(SNIFF_BYTES, self._reach) and not ended:
             return None
         is_picture = (self._encoded or sniff_media_type(self._held)) and not self._is_delimiter(self._held)
-        self._state = "picture" if is_picture else "text"
+        words: Literal["text", "document"] = "text" if self._delimiter else "document"
+        self._state = "picture" if is_picture else words
         return b""
 
     def _read_picture(self, *, ended: bool) -> bytes | None:
@@ -151,26 +168,33 @@ class ObjectLens:
 
     def _clean_line(self, line: bytes) -> bytes:
         if self._is_delimiter(line):
-            self._state, self._encoded, self._dropped = "head", False, False
+            self._state, self._encoded, self._continued = "head", False, "kept"
             return line
         if self._state == "text":
-            return self._scrubber.clean(line)
+            return self._words.text(line)
         if not line.strip(b"\r\n"):
             self._state = "begin"
             return line
-        return self._clean_header(line)
+        if line.startswith(b"<"):  # Q10: an error's XML in the place of a header
+            return self._words.text(line)
+        match = _HEADER_LINE.match(line)
+        return self._clean_header(match) if match else self._clean_continuation(line)
 
     def _is_delimiter(self, line: bytes) -> bool:
         return self._delimiter is not None and self._delimiter.match(b"\n" + line) is not None
 
-    def _clean_header(self, line: bytes) -> bytes:
-        match = _HEADER_LINE.match(line)
-        name = match[1].decode().lower() if match else ""
-        if match:
-            self._dropped = name not in KEPT_HEADERS - self._blanked
-        if self._dropped and not line.startswith(b"<"):  # Q10: an error's XML in the place of a header
-            start = match[1] + match[2] if match else b""
-            return start + SCRUBBED.encode() + line[len(line.rstrip(b"\r\n")) :]
-        if match and name == "content-transfer-encoding":
-            self._encoded = match[3].strip().lower() == b"base64"
-        return self._scrubber.clean(line)
+    def _clean_header(self, match: re.Match[bytes]) -> bytes:
+        name, value, end = match[1].decode().lower(), match[3], match[4]
+        if name == "content-transfer-encoding":
+            self._encoded = value.strip().lower() == b"base64"
+        said = self._words.header(name, value)
+        self._continued = "scrubbed" if said is None else "kept"
+        if self._words.is_link(name, value):
+            self._continued = "gone"  # the rest of a URL, of which nothing is kept
+        return match[1] + match[2] + (SCRUBBED.encode() if said is None else said) + end
+
+    def _clean_continuation(self, line: bytes) -> bytes:
+        if self._continued == "kept":
+            return self._words.text(line)
+        end = line[len(line.rstrip(b"\r\n")) :]
+        return SCRUBBED.encode() + end if self._continued == "scrubbed" else b""

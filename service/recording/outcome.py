@@ -9,7 +9,8 @@ from service.core.ports import ObjectStore
 from service.ingest.report import Report
 from service.simulator.fixture import MEDIA_NAMES, ExpectedCycle
 
-_ADDRESS = re.compile(r"https?://")
+_LIVE = re.compile(r"https?://|denied: a photo's URL leads to")
+"""Where a reason begins to speak of live hosts: by their URLs, or by an address that is refused."""
 
 
 def outcome(feed: str, report: Report, asked: list[str], store: ObjectStore) -> dict[str, Any]:
@@ -29,13 +30,13 @@ def outcome(feed: str, report: Report, asked: list[str], store: ObjectStore) -> 
 
 
 def lasting_words(why: str) -> str:
-    """The part of a reason that a replay says, too: up to where the server is named.
+    """The part of a reason that a replay says, too: up to where it speaks of live hosts.
 
     >>> lasting_words("photo 2: retryable: the answer of http://mls.example/getobject was cut")
     'photo 2: retryable'
     """
-    address = _ADDRESS.search(why)
-    return why[: address.start()].rpartition(": ")[0] if address else why
+    live = _LIVE.search(why)
+    return why[: live.start()].rpartition(": ")[0] if live else why
 
 
 def _listing(manifest: dict[str, Any]) -> dict[str, Any]:

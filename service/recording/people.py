@@ -13,7 +13,7 @@ from parsers.errors import Malformed
 from parsers.rets.opening import local_name, read_attributes
 from parsers.rets.standard_record import PHOTOS
 from parsers.rets.table import Table
-from service.config import RetsFields
+from service.rets_config import RetsFields
 
 PHOTO_ELEMENTS = frozenset({"sequenceid", "photolastupdated", "lastupdated"})
 

@@ -9,23 +9,28 @@ import shutil
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from http.client import responses
+from http.client import OK, responses
 from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
 
 from parsers.mime import Headers, parse_content_type
-from service.config import RetsFeed
-from service.errors import StopFeed
-from service.recording.lenses import BodyLens, DocumentLens, ObjectLens
+from service.recording.lenses import BodyLens, DocumentLens, NoWords, ObjectLens
+from service.recording.links import PhotoLinks
 from service.recording.people import PeopleBlanker
 from service.recording.scrub import Scrubber
+from service.recording.words import ObjectWords
+from service.rets_config import RetsFeed
 from service.simulator.fixture import SINCE
 
-TELLING = {"Search": ("Query", "Select", "Offset"), "GetObject": ("Type", "ID", "Location")}
+TELLING = {
+    "Search": ("Query", "Select", "Offset"),
+    "GetObject": ("Type", "ID", "Location"),
+    "Photo": ("URL",),
+}
 """The params in which the requests of one cycle differ."""
 
-FILES = {"Search": "search", "GetObject": "photos"}
+FILES = {"Search": "search", "GetObject": "photos", "Photo": "picture"}
 
 
 @dataclass
@@ -89,6 +94,8 @@ class Recorder:
 
     def __init__(self, folder: Path, settings: RetsFeed, scrubber: Scrubber, *, people: bool) -> None:
         self._folder, self._settings, self._scrubber, self._people = folder, settings, scrubber, people
+        self._links = PhotoLinks(scrubber)
+        self._words = ObjectWords(scrubber, self._links, settings.fields, people=people)
         self._exchanges: dict[tuple[str, ...], Exchange] = {}
         self._requests: list[Exchange] = []
         self._numbers = Counter[str]()
@@ -103,11 +110,6 @@ class Recorder:
 
     def asked(self, transaction: str, params: Mapping[str, str]) -> None:
         """A request; until an answer comes, it is one that the server fails at."""
-        if transaction not in TELLING:
-            raise StopFeed(
-                "the answers give URLs in the place of pictures, which a fixture does not hold",
-                hint="only a feed whose GetObject brings the pictures can be recorded",
-            )
         exchange = self._exchange(transaction, params)
         # Right after itself it is sent again with another Accept; the replay's first answer will do.
         if self._requests[-1:] != [exchange]:
@@ -116,16 +118,39 @@ class Recorder:
         self._file.close()
         exchange.whole = True
 
-    def answered(self, status: int, headers: Headers, secrets: Sequence[str]) -> tuple[Headers, WrittenLens]:
+    def asked_photo(self, url: str) -> str:
+        """The URL that a name stands for, whose picture is recorded under the name."""
+        meant = self._links.meant_by(url)
+        if meant is None:  # no HTTP, which nobody will send
+            return url
+        self.asked("Photo", {"URL": meant[0]})
+        return meant[1]
+
+    def answered(
+        self, url: str, status: int, headers: Headers, secrets: Sequence[str] = ()
+    ) -> tuple[Headers, WrittenLens]:
         """The answer to the last request: its headers and its body, as they may be read."""
         self._scrubber.learn(secrets)
-        clean, exchange = self._scrubber.clean_head(headers, people=self._people), self._requests[-1]
+        exchange = self._requests[-1]
+        if exchange.transaction == "GetObject":
+            self._links.base = url
+        clean = self._clean_head(exchange.transaction, headers)
         self._begin(exchange, status, clean)
         if exchange.transaction == "Search":
             return clean, WrittenLens(exchange, self._search_lens(), self._file, may_be_cut=False)
+        if exchange.transaction == "Photo" and status != OK:
+            exchange.whole = True  # a client reads no further
+            return clean, WrittenLens(exchange, NoWords(), self._file, may_be_cut=False)
         is_bundle = parse_content_type(clean.get("Content-Type")).media_type.startswith("multipart/")
-        lens = ObjectLens(clean, self._scrubber, people=self._people)
+        lens = ObjectLens(clean, self._words)
         return clean, WrittenLens(exchange, lens, self._file, may_be_cut=is_bundle)
+
+    def _clean_head(self, transaction: str, headers: Headers) -> Headers:
+        if transaction == "GetObject":
+            return self._words.head(headers)
+        clean = self._scrubber.clean_head(headers, people=self._people)
+        # Redirects are behind us, and in a Location the path may be secret, too.
+        return Headers((name, value) for name, value in clean if name.lower() != "location")
 
     def close(self) -> list[Exchange]:
         """The exchanges, in the order in which a replay is to try them."""
@@ -163,6 +188,6 @@ class Recorder:
         return DocumentLens(lambda piece: scrubber.clean(blanker.clean(piece)))
 
 
-def _place(exchange: Exchange) -> tuple[bool, bool]:
+def _place(exchange: Exchange) -> tuple[int, bool]:
     """{since} stands for any text, so it comes after the queries that have a text of their own."""
-    return exchange.transaction == "GetObject", SINCE in exchange.params.get("Query", "")
+    return [*TELLING].index(exchange.transaction), SINCE in exchange.params.get("Query", "")

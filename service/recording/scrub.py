@@ -12,7 +12,7 @@ from typing import Self
 from urllib.parse import quote, urlsplit
 
 from parsers.mime import Headers
-from service.config import RetsFeed
+from service.rets_config import RetsFeed
 
 SCRUBBED = "scrubbed"
 NEUTRAL_HOST = b"mls.example"
@@ -104,16 +104,17 @@ class Scrubber:
 
     def knows(self, text: str) -> bool:
         """Whether the text holds one of the known secrets, words or hosts."""
-        return self._without_known(text.encode()) != text.encode()
+        return self.without_known(text.encode()) != text.encode()
 
     def clean(self, text: bytes) -> bytes:
         """The text without secrets. It must begin and end where no word does."""
-        text = self._without_known(text)
+        text = self.without_known(text)
         for pattern, word in _LOOKS:
             text = pattern.sub(word, text)
         return text
 
-    def _without_known(self, text: bytes) -> bytes:
+    def without_known(self, text: bytes) -> bytes:
+        """The text without what the account knows as secret; what only looks like a secret stays."""
         scrubbed = SCRUBBED.encode()
         known = ((self._known, scrubbed), (self._words, scrubbed), (self._hosts, NEUTRAL_HOST))
         for pattern, word in known:

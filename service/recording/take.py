@@ -8,10 +8,11 @@ from typing import Any
 
 from parsers.rets.dmql import query_of_keys
 from service.bootstrap import source_of
-from service.config import Config, RetsFeed, check_config
+from service.config import Config, check_config
 from service.errors import ConfigError, ServiceError
 from service.recording.files import PRIVATE, feed_table
 from service.recording.scrub import Scrubber
+from service.rets_config import RetsFeed
 from service.simulator.fixture import Fixture, load_fixture
 
 FIRST, LATER = "first-load", "next-cycle"
@@ -36,7 +37,7 @@ def plan_take(
     """Check what is wanted; with `listings`, ask the feed for their keys. Raises ConfigError."""
     if feed not in config.feeds:
         raise ConfigError(f"no feed {feed!r} in the configuration (allowed: {', '.join(config.feeds)})")
-    account, earlier = config.feeds[feed], _earlier(out)
+    account, earlier = _rets(config, feed), _earlier(out)
     name = _step_name(step, earlier)
     table = dict(earlier.settings) if earlier else feed_table(account)
     settings = _with_account(feed, account, table)
@@ -44,6 +45,13 @@ def plan_take(
     if listings and earlier is None:
         settings = _with_account(feed, account, {**table, **_narrowed(feed, settings, listings)})
     return Take(feed, settings, out, name, earlier, people)
+
+
+def _rets(config: Config, feed: str) -> RetsFeed:
+    settings = config.feeds[feed]
+    if not isinstance(settings, RetsFeed):
+        raise ConfigError(f"feeds.{feed}.kind: {settings.kind} cannot be recorded (allowed: rets)")
+    return settings
 
 
 def _earlier(out: Path) -> Fixture | None:
@@ -67,7 +75,7 @@ def _step_name(step: str | None, earlier: Fixture | None) -> str:
 def _with_account(feed: str, account: RetsFeed, table: Mapping[str, Any]) -> RetsFeed:
     """The fixture's settings with what is the live account's own."""
     own = {name: getattr(account, name) for name in PRIVATE}
-    settings = check_config({"feeds": {feed: {**table, **own}}}, "record").feeds[feed]
+    settings = _rets(check_config({"feeds": {feed: {**table, **own}}}, "record"), feed)
     scrubber = Scrubber.of_feed(account)
     for name, value in table.items():
         if isinstance(value, str) and scrubber.knows(value):

@@ -11,9 +11,10 @@ from typing import Any
 from service.simulator.answers import Answers, CutConnection, RawAnswer
 from service.simulator.bundles import BundledPhoto, Framing
 from service.simulator.front_desk import Account, Site
-from service.simulator.mls import Mls
+from service.simulator.mls import Mls, photo_url
 from service.simulator.server import LoopbackServer
 from tests.acceptance.support import PASSWORD, service
+from tests.feeds.scripted import Reply, Request, ScriptedServer, ok
 from tests.ingest.support import jpeg, listing, photo
 
 USER, AGENT_PASSWORD = "planted-user-77", "planted-agent-password"
@@ -50,6 +51,45 @@ class Doctored:
             return self.mls.answer(transaction, params)
         found = [one for key in named[1].split(",") if (one := self.mls.listing(key))]
         return Mls(found).answer(transaction, {**params, "Query": "(ModificationTimestamp=1970-01-01)"})
+
+
+@dataclass
+class Signed:
+    """An MLS that gives URLs at another host, in a table, for 1002 in parts. Each has its own signature."""
+
+    mls: Mls
+    host: ScriptedServer
+    gone: set[str] = field(default_factory=set)
+    given: int = 0
+
+    def answer(self, transaction: str, params: Mapping[str, str]) -> RawAnswer | None:
+        answer = self.mls.answer(transaction, params)
+        if transaction != "GetObject" or answer is None:
+            return answer
+        assert params["Location"] == "1"
+        if params["ID"] == "1002:*":
+            part = FRAMING.url_part(
+                "1002", BundledPhoto("1", b"", caption="of Jane Doe"), photo_url("1002", "1")
+            )
+            answer = FRAMING.bundle([part])
+        body = answer.body if isinstance(answer.body, bytes) else b"".join(answer.body)
+        return replace(answer, body=re.sub(rb"photos/(\d+/\d+\.jpg)", self._sign, body))
+
+    def _sign(self, url: re.Match[bytes]) -> bytes:
+        self.given += 1
+        path = f"/planted-path/{url[1].decode()}"
+        self.host.handlers[path] = self._serve
+        return f"{self.host.url(path)}?Key=planted&amp;Signature=planted-{self.given}".encode()
+
+    def _serve(self, request: Request) -> Reply:
+        assert "authorization" not in request.headers
+        name = request.path.removeprefix("/planted-path/")
+        if name in self.gone or not request.params["Signature"].startswith("planted-"):
+            return ok(f"no {request.target}", "text/plain", status=404)
+        answer = self.mls.answer("Photo", {"URL": f"photos/{name}"})
+        assert answer
+        assert isinstance(answer.body, bytes)
+        return ok(answer.body, "image/jpeg", headers=[("X-Id", "planted")])
 
 
 def bad_bundle() -> RawAnswer:

@@ -4,6 +4,7 @@ import re
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,7 @@ from tests.acceptance.recordings import (
     STANDARD_XML,
     USER,
     Doctored,
+    Signed,
     assert_replays,
     bad_bundle,
     configure,
@@ -38,6 +40,7 @@ from tests.acceptance.recordings import (
     words,
 )
 from tests.acceptance.support import PASSWORD, start
+from tests.feeds.scripted import ScriptedServer
 from tests.ingest.support import jpeg, listing, photo
 
 FORMS = pytest.mark.parametrize("form", [COMPACT, STANDARD_XML], ids=["compact", "standard-xml"])
@@ -79,9 +82,10 @@ def test_a_second_recording_is_the_next_step(tmp_path: Path) -> None:
     assert [step["step"] for step in assert_replays(out)] == ["01-first-cut", "02-next-cycle"]
 
 
-def test_recording_a_fixture_makes_it_again(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["compact-batched", "compact-urls"])
+def test_recording_a_fixture_makes_it_again(name: str, tmp_path: Path) -> None:
     """The fixture's own expectations were made by other hands than the recording's."""
-    fixture = load_fixture(Path("fixtures/compact-batched"))
+    fixture = load_fixture(Path("fixtures", name))
     player, out = FixtureAnswers(fixture), tmp_path / "again"
     with LoopbackServer({"live": Site(fixture.account, player)}) as server:
         own = {"login_url": server.login_url("live"), "username": fixture.account.username}
@@ -89,8 +93,8 @@ def test_recording_a_fixture_makes_it_again(tmp_path: Path) -> None:
         config = check_config({"feeds": {"live": table}}, "test")
         for step in fixture.steps[:4]:
             player.play(step)
-            name = step.name.partition("-")[2]
-            take = plan_take(config, "live", out, step=name, listings=None, people=True)
+            title = step.name.partition("-")[2]
+            take = plan_take(config, "live", out, step=title, listings=None, people=True)
             make_step(take, threading.Event())
     again = load_fixture(out)
     assert {**again.settings, "user_agent": fixture.settings["user_agent"]} == fixture.settings
@@ -111,6 +115,35 @@ def test_only_some_listings_can_be_recorded(tmp_path: Path) -> None:
     assert 'query = "(ListingKey=1001,1002)"' in (out / "feed.toml").read_text(encoding="utf-8")
     assert b"1003" not in everything_in(out)
     assert_replays(out)
+
+
+def test_pictures_by_url_are_recorded_and_their_urls_are_not(tmp_path: Path) -> None:
+    out, host, mls = tmp_path / "recorded", ScriptedServer(), small_mls()
+    answers = Signed(mls, host, gone={"1003/2.jpg"})
+    try:
+        with live(answers) as server:
+            config = configure(tmp_path, server, COMPACT + "location = 1\n")
+            first = record(config, out, "--scrub-people")
+            answers.gone.clear()
+            mls.put(listing("1001", photo(1), photo(2, 22), photo(3), day=9))
+            then = record(config, out, "--scrub-people")
+        port = str(host.port)
+    finally:
+        host.stop()
+    for done in (first, then):
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "Signature" not in done.stdout + done.stderr
+    whole = {"1001": ["1", "2", "3"], "1002": ["1"], "1003": ["1", "2", "3"], "1004": []}
+    assert shown(out) == whole | {"1003": ["1", "3"]}
+    assert expected(out)["owed"] == {"1003": "photo 2: retryable"}
+    assert shown(out, "02-next-cycle") == whole
+    pictures = expected(out, "02-next-cycle")["listings"]["1001"]["media"]
+    assert [one["Sha256"] for one in pictures] == [sha256(jpeg(number)).hexdigest() for number in (1, 22, 3)]
+    left = everything_in(out)
+    assert re.findall(rb"[^\n]*planted[^\n]*", left) == []
+    assert f":{port}".encode() not in left
+    assert b"Jane Doe" not in left
+    assert len(assert_replays(out)) == 2
 
 
 @dataclass

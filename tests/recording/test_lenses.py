@@ -1,3 +1,4 @@
+import re
 from collections.abc import Iterable
 
 import pytest
@@ -5,7 +6,10 @@ import pytest
 from parsers.mime import Headers
 from parsers.multipart import MultipartParser, PartData, PartStart
 from service.recording.lenses import MAX_HELD, BodyLens, DocumentLens, ObjectLens
+from service.recording.links import PhotoLinks
 from service.recording.scrub import Scrubber
+from service.recording.words import ObjectWords
+from service.rets_config import RetsFields
 from tests.parsers.pictures import noise, saved
 from tests.parsers.splits import cut_at, every_way
 
@@ -15,7 +19,11 @@ PICTURE = b"\xff\xd8\xff\xe0" + b"planted-secret\n--b2\r\nX: y\r\n?a=b\r\n--bx" 
 
 
 def objects(kind: str = 'multipart/parallel; boundary="b"', *, people: bool = False) -> ObjectLens:
-    return ObjectLens(Headers([("Content-Type", kind)]), Scrubber([SECRET]), people=people)
+    scrubber = Scrubber([SECRET])
+    links = PhotoLinks(scrubber)
+    links.base = "https://mls.example/rets/getobject"
+    words = ObjectWords(scrubber, links, RetsFields(), people=people)
+    return ObjectLens(Headers([("Content-Type", kind)]), words)
 
 
 def through(lens: BodyLens, chunks: Iterable[bytes]) -> bytes:
@@ -155,3 +163,69 @@ def test_a_document_without_markup_is_not_held_for_ever() -> None:
     lens = documents()
     out = b"".join(lens.receive_data(b"x" * 65536) for _ in range(3 * MAX_HELD // 65536))
     assert len(out) > MAX_HELD
+
+
+LINK = r"photos/[0-9a-f]{16}"
+URL = "https://cdn.example/t/planted/1.jpg?sig=planted"
+
+
+def test_q25_a_location_is_a_name_that_nothing_can_be_added_to() -> None:
+    body = f"--b\r\nObject-ID: 1\r\nlocation:{URL}\r\n&more=planted\r\n planted\r\nContent-ID: 7\r\n\r\n--b--"
+    clean = seen(body.encode(), people=True).decode()
+    assert re.fullmatch(rf"--b\r\nObject-ID: 1\r\nlocation:{LINK}\r\nContent-ID: 7\r\n\r\n--b--", clean)
+
+
+def test_q42_a_location_is_read_as_its_reader_reads_it() -> None:
+    plain, escaped = (
+        seen(f"--b\r\nLocation: /1.jpg?a=1{mark}b=2\r\n\r\n".encode()) for mark in ("&", "&amp;")
+    )
+    assert plain == escaped
+
+
+@pytest.mark.parametrize("people", [False, True])
+def test_q105_the_url_in_objectdata_is_a_name_and_its_time_stays(people: bool) -> None:  # noqa: FBT001 - a case
+    stamp = "ObjectData: PropMediaModificationTimestamp=2024-01-01T00:00:00\r\n"
+    body = f"--b\r\nObjectData: PROPMediaURL={URL}\r\n{stamp}ObjectData: Remarks=Doe\r\n\r\n--b--"
+    clean = seen(body.encode(), people=people).decode()
+    remarks = "scrubbed" if people else "Remarks=Doe"
+    assert re.fullmatch(
+        rf"--b\r\nObjectData: PROPMediaURL={LINK}\r\n{stamp}ObjectData: {remarks}\r\n\r\n--b--", clean
+    )
+
+
+def test_q46_an_empty_location_stays_empty() -> None:
+    body = b"--b\r\nLocation: \r\nObjectData: PropMediaURL=\r\n\r\n--b--"
+    assert seen(body) == body
+
+
+def test_the_head_of_a_single_answer_is_read_like_the_head_of_a_part() -> None:
+    scrubber = Scrubber([SECRET])
+    links = PhotoLinks(scrubber)
+    words = ObjectWords(scrubber, links, RetsFields(photo_url="Url"), people=False)
+    links.base = "https://mls.example/rets/getobject"
+    head = [
+        ("Location", URL),
+        ("ObjectData", f"URL={URL}"),
+        ("ObjectData", "PropMediaURL=x"),
+        ("ETag", "planted"),
+    ]
+    clean = words.head(Headers([*head, ("Content-Length", "9"), ("Content-Type", "a/b; c=planted-secret")]))
+    name = links.name(URL)
+    assert list(clean) == [
+        ("Location", name),
+        ("ObjectData", f"URL={name}"),
+        ("ObjectData", "PropMediaURL=x"),
+        ("Content-Type", "a/b; c=planted-secret"),
+    ]
+
+
+@pytest.mark.parametrize("kind", ["text/xml", "multipart/parallel; boundary=b", ""])
+def test_an_answer_that_is_a_table_of_urls_holds_names(kind: str) -> None:
+    table = (
+        "<RETS ReplyCode='0' ReplyText='planted-secret'><COLUMNS>\tOrder\tMediaUrl\t</COLUMNS>\r\n"
+        "<DATA>\t1\t{}\t</DATA></RETS>"
+    )
+    clean = seen(table.format(URL).encode(), kind).decode()
+    assert re.fullmatch(
+        re.escape(table).replace("planted\\-secret", "scrubbed").replace("\\{\\}", LINK), clean
+    )

@@ -4,9 +4,9 @@ from parsers.records import ListingState
 from parsers.rets.compact import CompactListings
 from parsers.rets.search import FieldNames, SearchEnd
 from parsers.rets.standard_xml import StandardXmlListings
-from service.config import RetsFields
 from service.recording.lenses import DocumentLens
 from service.recording.people import PeopleBlanker
+from service.rets_config import RetsFields
 from tests.parsers.splits import every_way
 
 FIELDS = RetsFields()

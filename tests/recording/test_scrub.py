@@ -4,8 +4,8 @@ from urllib.parse import quote
 import pytest
 
 from parsers.mime import Headers
-from service.config import RetsFeed, check_config
 from service.recording.scrub import Scrubber
+from service.rets_config import RetsFeed
 
 ACCOUNT = {
     "kind": "rets",
@@ -26,7 +26,7 @@ def account(tmp_path_factory: pytest.TempPathFactory) -> RetsFeed:
     (folder / "p").write_text(PASSWORD)
     (folder / "a").write_text(AGENT)
     files = {"password_file": str(folder / "p"), "user_agent_password_file": str(folder / "a")}
-    return check_config({"feeds": {"x": {**ACCOUNT, **files}}}, "test").feeds["x"]
+    return RetsFeed.model_validate({**ACCOUNT, **files})
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from service.config import Config, check_config
 from service.errors import ConfigError
 from service.recording.files import feed_table
 from service.recording.take import Take, plan_take
+from service.rets_config import RetsFeed
 
 FIXTURE = Path("fixtures/compact-whole-set")
 
@@ -42,7 +43,9 @@ def planned(out: Path, given: Config | None = None, feed: str = "live", step: st
 
 
 def test_the_table_holds_what_the_file_says_and_nothing_of_the_account() -> None:
-    assert feed_table(config().feeds["live"]) == {
+    settings = config().feeds["live"]
+    assert isinstance(settings, RetsFeed)
+    assert feed_table(settings) == {
         **FEED,
         "kind": "rets",
         "keys_interval": "0s",
