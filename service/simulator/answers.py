@@ -1,4 +1,4 @@
-"""What a feed answers: one value per HTTP answer, and the two ways in which a connection fails.
+"""What a feed answers: one value per HTTP answer, and the ways in which a connection fails.
 
 The server knows connections and sessions; what a feed holds is known only to its `Answers`.
 """
@@ -10,6 +10,18 @@ from typing import Protocol
 
 class CutConnection(Exception):  # noqa: N818 - named for what it does to the connection
     """Raised by an answer or by its body: the connection ends here, in the middle."""
+
+
+class ResetConnection(Exception):  # noqa: N818 - see above
+    """Raised by an answer or by its body: the connection is reset, whatever its framing."""
+
+
+class RefuseConnections(Exception):  # noqa: N818 - see above
+    """Raised by an answer: this connection is cut, and for some seconds no other one is taken."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(seconds)
+        self.seconds = seconds
 
 
 class StallConnection(Exception):  # noqa: N818 - see above
@@ -40,7 +52,7 @@ class Answers(Protocol):
     """A feed's content. Called from several threads at once."""
 
     def answer(self, transaction: str, params: Mapping[str, str]) -> RawAnswer | None:
-        """The answer to one transaction (`Search`, `GetObject`, `GetMetadata`); None when there is none."""
+        """The answer to a `Search`, `GetObject` or `GetMetadata`, or a `Photo` with its `URL`, or None."""
 
 
 def text_answer(body: bytes, media_type: str = "text/xml") -> RawAnswer:

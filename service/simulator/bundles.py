@@ -47,7 +47,17 @@ class Framing:
 
     def image_part(self, listing: str, photo: "BundledPhoto") -> bytes:
         """A photo with its ids."""
-        return self.part(self._image_headers(listing, photo), photo.picture)
+        return self.part([("Content-Type", photo.media_type), *self._about(listing, photo)], photo.picture)
+
+    def url_part(self, listing: str, photo: "BundledPhoto", url: str, *object_data: str) -> bytes:
+        """A part that says where the picture is: a success without bytes (Q25, Q105).
+
+        `url` goes into Location, "" leaves that out; `object_data` are pairs `Name=value`.
+        """
+        headers = [("Content-Type", "text/xml"), *self._about(listing, photo)]
+        headers += [("Location", url)] if url else []
+        headers += [("ObjectData", pair) for pair in object_data]
+        return self.part(headers, documents.reply(0, "Operation successful"))
 
     def error_part(self, listing: str, object_id: str, code: int, text: str) -> bytes:
         """A part that says in RETS XML why there is no picture (Q24)."""
@@ -67,8 +77,7 @@ class Framing:
             yield b"\r\n%b\r\n%b" % (part, delimiter)
         yield b"--\r\n"
 
-    def _image_headers(self, listing: str, photo: "BundledPhoto") -> Iterator[tuple[str, str]]:
-        yield "Content-Type", photo.media_type
+    def _about(self, listing: str, photo: "BundledPhoto") -> Iterator[tuple[str, str]]:
         yield "Content-ID", listing
         yield "Object-ID", photo.object_id
         caption = photo.caption or self.no_caption

@@ -4,26 +4,24 @@ fixtures/README.md describes the format. Whatever is wrong with a fixture is a C
 the file and the key.
 """
 
-import json
 import re
-import tomllib
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import field_validator
 
 from service.errors import ConfigError
 from service.simulator.answers import RawAnswer
+from service.simulator.fixture_tables import ExchangesToml, Table, checked, form_of, read_json, read_toml
 from service.simulator.front_desk import Account
 from service.simulator.metadata import Metadata
+from service.simulator.web_api.tokens import Access
 
 SINCE = "{since}"
 """Stands for any text in the value of a param."""
-
-REPLAY_KEYS = ("login_url", "username", "password", "password_env", "password_file")
-"""Keys of a feed's configuration that the replay sets: a fixture must not."""
 
 MediaValue = str | int | bool | None
 
@@ -42,13 +40,7 @@ MEDIA_NAMES = (
 """What an expected media entry holds; the names are the manifest's own."""
 
 
-class _Table(BaseModel):
-    """A table or object of a fixture's files: an unknown key is a mistake."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class ExpectedCycle(_Table):
+class ExpectedCycle(Table):
     """The counts of one cycle."""
 
     listings: int
@@ -60,11 +52,15 @@ class ExpectedCycle(_Table):
     failed: int
 
 
-class ExpectedListing(_Table):
-    """What a listing's manifest shows: the default photo's MediaKey, and the media in order."""
+class ExpectedListing(Table):
+    """What a listing's manifest shows: the default photo's MediaKey, and the media in order.
+
+    `links` holds, of each link, what is to be compared.
+    """
 
     default: str | None
     media: tuple[Mapping[str, MediaValue], ...]
+    links: tuple[Mapping[str, MediaValue], ...] = ()
 
     @field_validator("media")
     @classmethod
@@ -78,11 +74,11 @@ class ExpectedListing(_Table):
         return media
 
 
-class Expected(_Table):
+class Expected(Table):
     """What must be true after a step.
 
-    `asked` are the GetObject IDs of the cycle, sorted; `owed` maps each listing that stays owed to
-    a word of its reason; `listings` holds every listing that has a manifest.
+    `asked` are the GetObject IDs of the cycle, and the URLs of media, sorted; `owed` maps each
+    listing that stays owed to a word of its reason; `listings` holds every listing that has a manifest.
     """
 
     cycle: ExpectedCycle
@@ -93,11 +89,16 @@ class Expected(_Table):
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """A recorded answer and the requests that it answers: those in which every param is equal."""
+    """A recorded answer and the requests that it answers: those in which every param is equal.
+
+    The one param of `Photo`, a picture that an answer points to, is `URL`, as the answer says it.
+    `once`: it answers one request of the step, and then no more.
+    """
 
     transaction: str
     params: Mapping[str, str]
     answer: Path
+    once: bool = False
 
     def matches(self, transaction: str, params: Mapping[str, str]) -> bool:
         """Whether this is the answer to that request."""
@@ -124,9 +125,16 @@ class Fixture:
     name: str
     title: str
     about: str
-    account: Account
+    credentials: Account | Access
     settings: Mapping[str, Any]
     steps: tuple[Step, ...]
+
+    @property
+    def account(self) -> Account:
+        """Of a RETS feed: who logs in."""
+        if not isinstance(self.credentials, Account):
+            raise ConfigError(f"fixture {self.name} is of no RETS feed")
+        return self.credentials
 
 
 class FixtureAnswers:
@@ -138,30 +146,40 @@ class FixtureAnswers:
     def __init__(self, fixture: Fixture) -> None:
         self._step = fixture.steps[0]
         self._settings = fixture.settings
+        self._used: set[int] = set()
+        self._lock = threading.Lock()
 
     def play(self, step: Step) -> None:
         """Answer from this step from now on."""
-        self._step = step
+        with self._lock:
+            self._step = step
+            self._used.clear()
 
     def answer(self, transaction: str, params: Mapping[str, str]) -> RawAnswer | None:
         """The recorded answer; None when this step has none."""
         if transaction == "GetMetadata":
             return Metadata.of_feed(self._settings).answer(params)
-        for exchange in self._step.exchanges:
-            if exchange.matches(transaction, params):
-                return read_answer(exchange.answer)
+        exchange = self._matching(transaction, params)
+        return read_answer(exchange.answer) if exchange else None
+
+    def _matching(self, transaction: str, params: Mapping[str, str]) -> Exchange | None:
+        with self._lock:
+            for number, exchange in enumerate(self._step.exchanges):
+                if number not in self._used and exchange.matches(transaction, params):
+                    self._used |= {number} if exchange.once else set()
+                    return exchange
         return None
 
 
 def load_fixture(path: Path) -> Fixture:
     """Read and check a whole fixture folder. Raises ConfigError."""
-    about = _checked(_FeedToml, _toml(path / "feed.toml"), path / "feed.toml")
+    said = read_toml(path / "feed.toml")
+    about = checked(form_of(said), said, path / "feed.toml")
     folders = sorted(folder for folder in path.iterdir() if folder.is_dir())
     if not folders:
         raise ConfigError(f"{path}: has no step", hint="a step is a folder with an exchanges.toml")
-    account = Account(about.account.username, about.account.password)
     steps = tuple(_load_step(folder) for folder in folders)
-    return Fixture(path.resolve().name, about.title, about.about, account, about.feed, steps)
+    return Fixture(path.resolve().name, about.title, about.about, about.account.as_said(), about.feed, steps)
 
 
 def read_answer(path: Path) -> RawAnswer:
@@ -192,49 +210,20 @@ def _pattern(wanted: str) -> re.Pattern[str]:
     return re.compile(".*".join(map(re.escape, wanted.split(SINCE))), re.DOTALL)
 
 
-# The files as they are written.
-
-
-class _AccountTable(_Table):
-    username: str
-    password: str
-
-
-class _FeedToml(_Table):
-    title: str
-    about: str
-    account: _AccountTable
-    feed: dict[str, Any]
-
-    @field_validator("feed")
-    @classmethod
-    def _leaves_replay_keys_alone(cls, feed: dict[str, Any]) -> dict[str, Any]:
-        for name in REPLAY_KEYS:
-            if name in feed:
-                raise ValueError(f"{name} is set by the replay; leave it out")
-        return feed
-
-
-class _ExchangeTable(_Table):
-    transaction: Literal["Search", "GetObject"]
-    params: dict[str, str] = Field(default_factory=dict)
-    answer: str
-
-
-class _ExchangesToml(_Table):
-    about: str
-    exchange: list[_ExchangeTable] = Field(min_length=1)
-
-
 def _load_step(folder: Path) -> Step:
     path = folder / "exchanges.toml"
-    recorded = _checked(_ExchangesToml, _toml(path), path)
+    recorded = checked(ExchangesToml, read_toml(path), path)
     exchanges = tuple(
-        Exchange(table.transaction, table.params, _answer_file(folder, table.answer, f"exchange.{number}"))
+        Exchange(
+            table.transaction,
+            table.params,
+            _answer_file(folder, table.answer, f"exchange.{number}"),
+            table.once,
+        )
         for number, table in enumerate(recorded.exchange)
     )
     expected = folder / "expected.json"
-    return Step(folder.name, recorded.about, exchanges, _checked(Expected, _json(expected), expected))
+    return Step(folder.name, recorded.about, exchanges, checked(Expected, read_json(expected), expected))
 
 
 def _answer_file(folder: Path, name: str, key: str) -> Path:
@@ -243,37 +232,3 @@ def _answer_file(folder: Path, name: str, key: str) -> Path:
         raise ConfigError(f"{folder / 'exchanges.toml'}: {key}.answer: no file {name!r} in this folder")
     read_answer(path)
     return path
-
-
-_Model = TypeVar("_Model", bound=BaseModel)
-
-
-def _checked(model: type[_Model], given: object, path: Path) -> _Model:
-    try:
-        return model.model_validate(given)
-    except ValidationError as error:
-        lines = (f"{path}: {_explain(detail)}" for detail in error.errors())
-        raise ConfigError("\n".join(lines)) from error
-
-
-def _explain(detail: Any) -> str:
-    key = ".".join(str(part) for part in detail["loc"])
-    return f"{key}: {detail['msg'].removeprefix('Value error, ')}"
-
-
-def _toml(path: Path) -> object:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: not TOML: {error}") from error
-    except OSError as error:
-        raise ConfigError(f"{path}: {error.strerror}") from error
-
-
-def _json(path: Path) -> object:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ConfigError(f"{path}: not JSON: {error}") from error
-    except OSError as error:
-        raise ConfigError(f"{path}: {error.strerror}") from error

@@ -18,7 +18,9 @@ from typing import Literal
 from service.simulator import documents
 from service.simulator.answers import Answers, RawAnswer, text_answer
 from service.simulator.digest import Admission, DigestGate
+from service.simulator.faults import Faults, Kind
 from service.simulator.journal import Journal, Seen
+from service.simulator.spoil import under_faults
 
 TRANSACTIONS = {
     "action": "Action",
@@ -45,11 +47,15 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """One feed to serve. `lost_session` is how a request without a session is refused (Q96)."""
+    """One feed to serve. `lost_session` is how a request without a session is refused (Q96).
+
+    `faults` befall requests with good credentials, and those for pictures.
+    """
 
     account: Account
     answers: Answers
     lost_session: Literal["http 401", "reply 20701"] = "http 401"
+    faults: Faults[Kind] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +66,7 @@ class Request:
     target: str
     headers: Message
     params: Mapping[str, str]
+    body: bytes = b""
 
 
 class FrontDesk:
@@ -81,6 +88,15 @@ class FrontDesk:
         if refusal:
             return refusal
         self._journal.note(Seen(self._feed, transaction, request.params))
+        return under_faults(
+            self._site.faults,
+            transaction,
+            request.params,
+            lambda: self._answer(transaction, request, session),
+            self.expire_sessions,
+        )
+
+    def _answer(self, transaction: str, request: Request, session: str) -> RawAnswer:
         if transaction == "Login":
             return self._log_in()
         if not self._has_session(session, _cookie(request, BALANCER_COOKIE)):
@@ -107,7 +123,7 @@ class FrontDesk:
         if transaction == "Logout":
             return self._log_out(session)
         answer = self._site.answers.answer(transaction, params)
-        return answer or self._no_answer(Seen(self._feed, transaction, params))
+        return answer or no_answer(self._journal, Seen(self._feed, transaction, params))
 
     def _credentials_refusal(self, request: Request) -> RawAnswer | None:
         admission = self._gate.admit(request.headers["Authorization"], request.method, request.target)
@@ -158,12 +174,14 @@ class FrontDesk:
             return text_answer(documents.reply(20701, "Not logged in."))
         return self._refuse("RETS-Session-ID is invalid")
 
-    def _no_answer(self, seen: Seen) -> RawAnswer:
-        self._journal.note_unanswered(seen)
-        asked = " ".join(f"{name}={value}" for name, value in seen.params.items())
-        text = f"feed {seen.feed} has no recorded answer for {seen.transaction} {asked}\n"
-        head = (("Content-Type", "text/plain; charset=utf-8"),)
-        return RawAnswer(500, "No recorded answer", head, text.encode())
+
+def no_answer(journal: Journal, seen: Seen) -> RawAnswer:
+    """What is said of a request that the feed has no answer to."""
+    journal.note_unanswered(seen)
+    asked = " ".join(f"{name}={value}" for name, value in seen.params.items())
+    text = f"feed {seen.feed} has no recorded answer for {seen.transaction} {asked}\n"
+    head = (("Content-Type", "text/plain; charset=utf-8"),)
+    return RawAnswer(500, "No recorded answer", head, text.encode())
 
 
 def _cookie(request: Request, name: str) -> str:

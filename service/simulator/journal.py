@@ -7,7 +7,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A request with good credentials. Challenges and their refused tries are not counted."""
+    """A request with good credentials, or one for a picture, which has none.
+
+    Challenges and their refused tries are not counted.
+    """
 
     feed: str
     transaction: str

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-from service.config import RetsFields
+from service.rets_config import RetsFields
 from service.simulator import documents
 from service.simulator.answers import RawAnswer, text_answer
 

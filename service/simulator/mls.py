@@ -1,7 +1,8 @@
 """A small MLS in memory: listings with photos, changed while it serves.
 
-It answers Search in STANDARD-XML (CREA's shape) and COMPACT, and GetObject as single objects and as
-bundles that are written photo by photo, so that the largest set costs the memory of one photo.
+It answers Search in STANDARD-XML (CREA's shape) and COMPACT, and GetObject as single objects, as
+bundles that are written photo by photo, so that the largest set costs the memory of one photo, and
+with Location=1 as a table of URLs.
 """
 
 import re
@@ -10,16 +11,21 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from email.utils import format_datetime
+from urllib.parse import quote, unquote
 
-from service.config import RetsFields
+from service.rets_config import RetsFields
 from service.simulator import documents
 from service.simulator.answers import RawAnswer, text_answer
 from service.simulator.bundles import BundledPhoto, Framing, single
 from service.simulator.documents import PropertyDetails, PropertyPhoto, Slice
 from service.simulator.metadata import Metadata
+from service.simulator.photo_host import PHOTOS
 
 EASTERN = timezone(timedelta(hours=-5))
 """The zone of CREA's `LastUpdated` inside a photo; the time that matters stands beside it in GMT."""
+
+URL_COLUMNS = ("ResourceRecordID", "Order", "MediaUrl", "MediaModificationTimestamp")
+"""Of a table of URLs, as CREA has them."""
 
 _QUERY = re.compile(r"\(\s*(\w+)\s*=\s*([^()]*?)\s*\)")
 
@@ -100,11 +106,13 @@ class Mls:
             return self._listings.get(key)
 
     def answer(self, transaction: str, params: Mapping[str, str]) -> RawAnswer | None:
-        """Answer Search, GetObject and GetMetadata; there is nothing else to this MLS."""
+        """Answer Search, GetObject, GetMetadata and Photo; there is nothing else to this MLS."""
         if transaction == "Search":
             return self._search(params)
         if transaction == "GetObject":
-            return self._get_object(params.get("ID", ""))
+            return self._get_object(params.get("ID", ""), by_url=params.get("Location") == "1")
+        if transaction == "Photo":
+            return self._picture(params["URL"])
         return Metadata(fields=self._fields).answer(params) if transaction == "GetMetadata" else None
 
     def found(self, query: str) -> list[Listing] | None:
@@ -164,14 +172,33 @@ class Mls:
             fields.photos_count: str(sum(photo.id != "0" for photo in listing.photos)),
         }
 
-    def _get_object(self, ids: str) -> RawAnswer:
+    def _get_object(self, ids: str, *, by_url: bool) -> RawAnswer:
         asked = list(self._asked(ids))
         if not any(photo for _, _, photo in asked):
             return text_answer(documents.reply(20403, "No Object Found."))
+        if by_url:
+            return self._urls(asked)
         key, object_id, photo = asked[0]
         if len(asked) == 1 and photo and not ids.endswith("*"):
             return single(key, photo.bundled(object_id))
         return self._framing.bundle(self.parts(ids, self._framing))
+
+    def _urls(self, asked: Iterable[tuple[str, str, Photo | None]]) -> RawAnswer:
+        rows = [
+            (key, object_id, photo_url(key, object_id), iso(photo.changed))
+            for key, object_id, photo in asked
+            if photo
+        ]
+        return text_answer(documents.compact(URL_COLUMNS, rows, Slice(len(rows), None, 1)))
+
+    def _picture(self, url: str) -> RawAnswer:
+        key, _, file = url.partition("?")[0].removeprefix(PHOTOS).partition("/")
+        listing = self.listing(unquote(key))
+        photo = listing.photo(unquote(file.rpartition(".")[0])) if listing else None
+        if photo is None:
+            return RawAnswer(404, "Not Found", (("Content-Type", "text/plain"),), b"no such picture\n")
+        shown = photo.bundled(photo.id)
+        return RawAnswer(200, "OK", (("Content-Type", shown.media_type),), shown.picture)
 
     def _asked(self, ids: str) -> Iterator[tuple[str, str, Photo | None]]:
         for one in ids.split(","):
@@ -189,6 +216,11 @@ def _record(listing: Listing, *, bare: bool) -> PropertyDetails:
         PropertyPhoto(photo.id, eastern(photo.changed), rfc1123(photo.changed)) for photo in listing.photos
     )
     return PropertyDetails(listing.key, rfc1123(listing.modified), None if bare else photos)
+
+
+def photo_url(key: str, object_id: str) -> str:
+    """Where a photo's picture is, relative to GetObject."""
+    return f"{PHOTOS}{quote(key, safe='')}/{quote(object_id, safe='')}.jpg"
 
 
 def _time(text: str) -> datetime | None:

@@ -15,7 +15,13 @@ from socketserver import TCPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from service.simulator.answers import CutConnection, RawAnswer, StallConnection
+from service.simulator.answers import (
+    CutConnection,
+    RawAnswer,
+    RefuseConnections,
+    ResetConnection,
+    StallConnection,
+)
 from service.simulator.front_desk import Request
 
 CHUNK_BYTES = 1400
@@ -40,7 +46,18 @@ class Connection(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         """Params stand in the query and in the form body."""
-        self._exchange(self.rfile.read(int(self.headers["Content-Length"] or 0)))
+        self._exchange(self._body())
+
+    def do_PUT(self) -> None:
+        """A document in the body (L5)."""
+        self._exchange(self._body())
+
+    def do_DELETE(self) -> None:
+        """Nothing but the URL says what."""
+        self._exchange(self._body())
+
+    def _body(self) -> bytes:
+        return self.rfile.read(int(self.headers["Content-Length"] or 0))
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name is http.server's
         """Say nothing: what was asked is in the journal."""
@@ -53,9 +70,15 @@ class Connection(BaseHTTPRequestHandler):
             for pair in parse_qsl(text, keep_blank_values=True)
         ]
         try:
-            self._send(self.server.respond(Request(self.command, self.path, self.headers, dict(pairs))))
+            asked = Request(self.command, self.path, self.headers, dict(pairs), form)
+            self._send(self.server.respond(asked))
         except CutConnection:
             self._cut()
+        except ResetConnection:
+            self._reset()
+        except RefuseConnections as refusal:
+            self.close_connection = True
+            self.server.refuse(refusal.seconds)
         except StallConnection:
             self._stall()
         except ConnectionError:  # the client went away
@@ -93,9 +116,12 @@ class Connection(BaseHTTPRequestHandler):
     def _cut(self) -> None:
         self.close_connection = True
         if self._ends_with_connection:
-            # An orderly end would pass for the end of the body: reset instead.
-            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            os.close(self.connection.detach())
+            self._reset()  # an orderly end would pass for the end of the body
+
+    def _reset(self) -> None:
+        self.close_connection = True
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        os.close(self.connection.detach())
 
     def _stall(self) -> None:
         try:
@@ -115,15 +141,44 @@ class Listener(ThreadingHTTPServer):
 
     def __init__(self, port: int, respond: Callable[[Request], RawAnswer]) -> None:
         self.respond = respond
-        self.stopping = False
+        self._stop, self._ended = threading.Event(), threading.Event()
+        self._refuse_seconds = 0.0
         self._open: dict[threading.Thread, socket.socket] = {}
         self._lock = threading.Lock()
         super().__init__(("127.0.0.1", port), Connection)
+
+    @property
+    def stopping(self) -> bool:
+        """Whether `stop` was called."""
+        return self._stop.is_set()
 
     def server_bind(self) -> None:
         """Bind without looking our own name up, which can take seconds where there is no DNS."""
         TCPServer.server_bind(self)
         self.server_name, self.server_port = "127.0.0.1", self.socket.getsockname()[1]
+
+    def serve_forever(self, poll_interval: float = 0.5) -> None:
+        """Accept until `stop`, with a pause whenever connections are to be refused."""
+        try:
+            super().serve_forever(poll_interval)
+            while not self.stopping:
+                self._close_for_a_while()
+                super().serve_forever(poll_interval)
+        finally:
+            self._ended.set()
+
+    def refuse(self, seconds: float) -> None:
+        """Take no connection for so long; those that are open stay open. Never from the accept loop."""
+        self._refuse_seconds = seconds
+        self.shutdown()
+
+    def _close_for_a_while(self) -> None:
+        """Bound and not listening, the port is still ours, and whoever comes is refused."""
+        self.socket.close()
+        self.socket = socket.socket(self.address_family, self.socket_type)
+        self.server_bind()
+        self._stop.wait(self._refuse_seconds)
+        self.server_activate()
 
     def process_request(self, request: Any, client_address: Any) -> None:
         """Give the connection a thread, and remember both so that `stop` can end them."""
@@ -150,8 +205,9 @@ class Listener(ThreadingHTTPServer):
 
     def stop(self) -> None:
         """End the accept loop and every connection; returns when their threads are gone."""
-        self.stopping = True
-        self.shutdown()
+        self._stop.set()
+        while not self._ended.wait(0.01):
+            self.shutdown()  # more than once: a pause may just have ended
         self.server_close()
         # Whoever waits for his client is woken gently, so that he can still tell a cut from an end;
         # whoever is stuck in a write is not.

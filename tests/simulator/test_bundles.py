@@ -76,6 +76,18 @@ def test_q10_the_xml_can_stand_where_the_last_header_line_should_be() -> None:
     )
 
 
+def test_q25_q105_a_part_can_say_where_its_picture_is() -> None:
+    framing = Framing()
+    located = framing.url_part("7", PHOTO, "photos/7/3.jpg")
+    ((headers, body),) = decoded(framing, located)
+    assert body == b'<RETS ReplyCode="0" ReplyText="Operation successful"/>\r\n'
+    assert (headers["Content-Type"], headers["Content-ID"], headers["Object-ID"]) == ("text/xml", "7", "3")
+    assert (headers["Location"], headers["Content-Description"]) == ("photos/7/3.jpg", "K\u00fcche")
+    ((headers, _),) = decoded(framing, framing.url_part("7", PHOTO, "", "PropMediaURL=photos/7/3.jpg"))
+    assert "Location" not in headers
+    assert headers["ObjectData"] == "PropMediaURL=photos/7/3.jpg"
+
+
 def test_a_bundle_is_written_part_by_part() -> None:
     made: list[int] = []
 

@@ -30,6 +30,10 @@ answer = "photos.http"
 [[exchange]]
 transaction = "GetObject"
 answer = "any.http"
+[[exchange]]
+transaction = "Photo"
+params = { URL = "photos/7/1.jpg?t=1" }
+answer = "picture.http"
 """
 COUNTS = ("listings", "downloaded", "uploaded", "unchanged", "moved", "removed", "failed")
 ENTRY = {
@@ -64,7 +68,7 @@ def folder(tmp_path: Path) -> Path:
         step.mkdir(parents=True)
         (step / "exchanges.toml").write_text(EXCHANGES, encoding="utf-8")
         (step / "expected.json").write_text(json.dumps(EXPECTED), encoding="utf-8")
-        for file in ("changes", "photos", "any"):
+        for file in ("changes", "photos", "any", "picture"):
             (step / f"{file}.http").write_bytes(answer(f"{file} of {name}"))
     (folder / "feed.toml").write_text(FEED, encoding="utf-8")
     return folder
@@ -103,6 +107,12 @@ def test_a_request_gets_the_first_answer_whose_params_it_has(folder: Path) -> No
     assert (
         body(answers, "Search", Query="(Changed=2024-05-01T00:00:00+)", Offset="1") == b"changes of 01-first"
     )
+
+
+def test_a_picture_is_found_by_the_url_that_an_answer_gives(folder: Path) -> None:
+    answers = FixtureAnswers(load_fixture(folder))
+    assert body(answers, "Photo", URL="photos/7/1.jpg?t=1") == b"picture of 01-first"
+    assert body(answers, "Photo", URL="photos/7/1.jpg?t=2") is None
 
 
 def test_metadata_is_made_of_the_settings_and_need_not_be_recorded(folder: Path) -> None:

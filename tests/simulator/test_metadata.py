@@ -3,7 +3,7 @@ from collections.abc import Mapping
 import pytest
 from lxml import etree
 
-from service.config import RetsFeed, RetsFields
+from service.rets_config import RetsFeed, RetsFields
 from service.simulator.front_desk import Site
 from service.simulator.metadata import Metadata
 from service.simulator.mls import Mls

@@ -7,10 +7,10 @@ import pytest
 from lxml import etree
 from requests_toolbelt.multipart.decoder import MultipartDecoder
 
-from service.config import RetsFields
+from service.rets_config import RetsFields
 from service.simulator.answers import RawAnswer
 from service.simulator.front_desk import Site
-from service.simulator.mls import Listing, Mls, Photo
+from service.simulator.mls import Listing, Mls, Photo, photo_url
 from service.simulator.server import LoopbackServer
 from tests.simulator.client import ACCOUNT, beside, logged_in
 
@@ -128,6 +128,44 @@ def test_one_photo_comes_as_a_single_object(mls: Mls) -> None:
     answer = get(mls, "1:3")
     assert (answer.body, answer.header("Object-ID")) == (b"picture 3", "3")
     assert answer.header("Content-Type") == "image/jpeg"
+
+
+def test_with_location_1_a_table_says_where_the_pictures_are(mls: Mls) -> None:
+    answer = mls.answer("GetObject", {"ID": "1:0:3,2:9", "Location": "1"})
+    assert answer
+    assert isinstance(answer.body, bytes)
+    root = etree.fromstring(answer.body)
+    assert (root.findtext("COLUMNS") or "").split() == [
+        "ResourceRecordID",
+        "Order",
+        "MediaUrl",
+        "MediaModificationTimestamp",
+    ]
+    assert rows(root) == [
+        ["1", number, f"photos/1/{number}.jpg", "2024-05-01T10:30:00.000"] for number in ("0", "3")
+    ]
+    none = mls.answer("GetObject", {"ID": "A 7/\u00dc:*", "Location": "1"})
+    assert none
+    assert b'ReplyCode="20403"' in body_of(none)
+
+
+def test_a_picture_is_at_its_url_whatever_its_query_until_it_is_gone(mls: Mls) -> None:
+    key = "B 8/\u00dc?"
+    mls.put(Listing(key, at(1), at(1), (photo("3"),)))
+    url = photo_url(key, "3")
+    for asked in (url, f"{url}?sig=1"):
+        answer = mls.answer("Photo", {"URL": asked})
+        assert answer
+        assert (answer.status, answer.body, answer.header("Content-Type")) == (
+            200,
+            b"picture 3",
+            "image/jpeg",
+        )
+    mls.remove(key)
+    for asked in (url, photo_url("1", "9"), "photos/", "photos/1"):
+        answer = mls.answer("Photo", {"URL": asked})
+        assert answer
+        assert answer.status == 404
 
 
 def test_0_is_the_default_photo_whatever_its_number(mls: Mls) -> None:

@@ -1,5 +1,6 @@
 """Answers as they stand on the wire, seen through a plain socket and through requests."""
 
+import errno
 import socket
 import threading
 import time
@@ -10,9 +11,10 @@ import pytest
 import requests
 from urllib3 import Retry
 
-from service.simulator.answers import CutConnection, RawAnswer, StallConnection
+from service.simulator.answers import CutConnection, RawAnswer, ResetConnection, StallConnection
 from service.simulator.front_desk import Request
 from service.simulator.wire import CHUNK_BYTES, Listener
+from tests.acceptance.support import wait_until
 from tests.simulator.client import bytes_answer
 
 GET = b"GET /x HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -48,6 +50,15 @@ def listening(*answers: RawAnswer | Exception) -> Iterator[Listener]:
 
 def connected(listener: Listener) -> socket.socket:
     return socket.create_connection(("127.0.0.1", listener.server_port), timeout=10)
+
+
+def read_until(client: socket.socket, end: bytes) -> None:
+    """Read what comes, until it ends so."""
+    said = b""
+    while not said.endswith(end):
+        came = client.recv(100)
+        assert came, f"the connection ended after {said!r}"
+        said += came
 
 
 def exchange(listener: Listener, requests_: int = 1) -> bytes:
@@ -158,14 +169,46 @@ def test_the_server_goes_on_after_a_cut() -> None:
         assert get(listener).content == b"still here"
 
 
+def test_a_reset_is_seen_whatever_the_framing() -> None:
+    answer = RawAnswer(200, "OK", (("Content-Length", "9"),), pieces(b"some", ResetConnection()))
+    with listening(answer) as listener, connected(listener) as client:
+        client.sendall(GET)
+        with pytest.raises(ConnectionResetError):
+            read_until(client, b"nothing that comes")
+
+
+def test_connections_are_refused_for_a_while_and_those_that_are_open_go_on() -> None:
+    with listening(bytes_answer(b"one"), bytes_answer(b"two")) as listener, connected(listener) as client:
+        client.sendall(GET)
+        read_until(client, b"one")
+
+        def refuses() -> bool:
+            listener.refuse(0.5)
+            return is_refused(listener)
+
+        wait_until(refuses, "a refusal")
+        client.sendall(GET)
+        read_until(client, b"two")
+        wait_until(lambda: not is_refused(listener), "a connection")
+
+
+def test_stopping_ends_a_pause_at_once() -> None:
+    with listening() as listener:
+        listener.refuse(3600)
+        wait_until(lambda: is_refused(listener), "a refusal")
+
+
+def is_refused(listener: Listener) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", listener.server_port)) == errno.ECONNREFUSED
+
+
 def test_a_stall_says_nothing_more_until_the_client_gives_up() -> None:
     answer = RawAnswer(200, "OK", (("Content-Length", "9"),), pieces(b"some", StallConnection()))
     with listening(answer) as listener:
         with connected(listener) as client:
             client.sendall(GET)
-            said = b""
-            while not said.endswith(b"some"):
-                said += client.recv(100)
+            read_until(client, b"some")
             client.settimeout(0.2)
             with pytest.raises(TimeoutError):
                 client.recv(100)
