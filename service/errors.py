@@ -3,8 +3,10 @@
     ServiceError
     |-- ConfigError     the user can mend it: names the key, what is wrong and what is allowed
     |-- RetryLater      with backoff; the work stays owed
-    |   `-- TransferCut a body ended before its end
+    |   |-- TransferCut a body ended before its end
+    |   `-- FeedBusy    another process works on the feed
     |-- SkipItem        park this item with its reason; the rest goes on
+    |-- LeaseLost       this process no longer has the feed: its cycle ends at once
     `-- StopFeed        configuration or account: this feed stops, the others go on
 
 Every text says what happened; `feed` and `listing` say where, `hint` what to do.
@@ -55,8 +57,16 @@ class TransferCut(RetryLater):
     """The connection ended, or stalled, inside a body. Nothing may be deleted on its evidence."""
 
 
+class FeedBusy(RetryLater):
+    """Another process works on this feed, or died so recently that it still may."""
+
+
 class SkipItem(ServiceError):  # noqa: N818 - named for the verdict
     """This item cannot be had; the reason is kept with it."""
+
+
+class LeaseLost(ServiceError):  # noqa: N818 - named for the verdict
+    """The feed was taken over: nothing more may be written, deleted or asked in its name."""
 
 
 class StopFeed(ServiceError):  # noqa: N818 - named for the verdict

@@ -6,10 +6,11 @@ immutable, reorders are free and a photo that repeats another costs nothing.
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from hashlib import sha256
 from urllib.parse import quote
 
-from parsers.records import DEFAULT_ID, Image, PhotoRef
+from parsers.records import DEFAULT_ID, DOCUMENT, Image, PhotoRef
 
 IMMUTABLE = "public, max-age=31536000, immutable"
 """Cache-Control of photo objects: their name is their content."""
@@ -29,8 +30,9 @@ EXTENSIONS = {
     "image/tiff": "tif",
     "image/avif": "avif",
     "image/heic": "heic",
+    "application/pdf": "pdf",
 }
-"""Every media type that is stored; what has no extension here is no picture for this bucket."""
+"""Every media type that is stored; what has no extension here is nothing for this bucket."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,21 +48,31 @@ class StoredPhoto:
         return object_name(self.image)
 
 
+class Pin(StrEnum):
+    """What an operator brought back, against the feed's word."""
+
+    LISTING = "listing"
+    PHOTOS = "photos"
+
+
 @dataclass(frozen=True, slots=True)
 class StoredSet:
     """A listing as it was last synchronised. Generation 0 was never stored.
 
     `stamp` is the listing's raw photo time at that moment; None also when the set is not known to
-    be whole, so that the gate cannot pass. `gone` keeps the generation of a removed listing.
-    `updated` is when this generation was committed (UTC); it is no part of what is compared.
+    be whole, so that the gate cannot pass. `links` lead to media that others host. `gone` keeps the
+    generation of a removed listing. `updated` is when this generation was committed (UTC), `pin` whether
+    it was undeleted; these are no part of what is compared.
     """
 
     key: str
     generation: int = 0
     stamp: str | None = None
     photos: tuple[StoredPhoto, ...] = ()
+    links: tuple[PhotoRef, ...] = ()
     gone: bool = False
     updated: datetime | None = field(default=None, compare=False)
+    pin: Pin | None = field(default=None, compare=False)
 
     @property
     def names(self) -> frozenset[str]:
@@ -102,7 +114,6 @@ def manifest_key(feed: str, listing: str) -> str:
 
 
 def default_ref(photos: tuple[PhotoRef, ...]) -> PhotoRef | None:
-    """SequenceID 0 where there is one; else the preferred photo; else the lowest order."""
-    if not photos:
-        return None
-    return min(photos, key=lambda ref: (ref.id != DEFAULT_ID, not ref.preferred, ref.order))
+    """SequenceID 0 where there is one; else the preferred photo; else the lowest order. No document."""
+    shown = (ref for ref in photos if ref.category != DOCUMENT)
+    return min(shown, key=lambda ref: (ref.id != DEFAULT_ID, not ref.preferred, ref.order), default=None)

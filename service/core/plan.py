@@ -12,6 +12,7 @@ list it, or because an answer that is complete does not hold it.
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from typing import NamedTuple
 
 from parsers.records import (
     DEFAULT_ID,
@@ -22,10 +23,10 @@ from parsers.records import (
     ListingState,
     Outcome,
     PhotoRef,
-    Redirect,
-    Retryable,
     Unknown,
 )
+from service.core.guards import Guard
+from service.core.outcomes import describe
 from service.core.photos import StoredPhoto, StoredSet, default_ref
 
 
@@ -34,14 +35,20 @@ class Gate(StrEnum):
 
     STAMP = "stamp"
     URL = "url"
+    KEY = "key"
 
 
 @dataclass(frozen=True, slots=True)
 class FeedRules:
-    """How a feed's photos are compared. `default_only` keeps SequenceID 0 alone (seed 002)."""
+    """How a feed's photos are compared. `default_only` keeps SequenceID 0 alone (seed 002).
+
+    `described`: a listing comes without its photos, or with URLs that are good only for a while; its
+    own record says more.
+    """
 
     default_only: bool = False
     gate: Gate = Gate.STAMP
+    described: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +62,11 @@ class Plan:
     said: ListingState
     desired: tuple[PhotoRef, ...] | None
     ask: tuple[str, ...] | None
+
+    @property
+    def spared(self) -> int:
+        """Photos of the record that are current and need no download."""
+        return len(self.desired) - len(self.ask) if self.desired and self.ask is not None else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +92,7 @@ class Commit:
     """What becomes true. `dropped` are object names that the set needs no more.
 
     `owed` says what is still missing (empty: the listing is settled); `retry` whether asking
-    again can help.
+    again can help; `guard` what kept photos in the set that may have to leave it.
     """
 
     before: StoredSet
@@ -89,11 +101,17 @@ class Commit:
     tally: Tally = field(default_factory=Tally)
     owed: str = ""
     retry: bool = True
+    guard: Guard | None = None
 
     @property
     def changed(self) -> bool:
         """Whether readers will see a new generation."""
         return self.after.generation != self.before.generation
+
+    @property
+    def loses(self) -> int:
+        """By how many photos readers will see the set shrink. Replaced photos are no loss."""
+        return max(0, len(self.before.photos) - len(self.after.photos)) if self.dropped else 0
 
     @property
     def settled(self) -> bool:
@@ -103,11 +121,16 @@ class Commit:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """The stored set stays as it is. `retry` False: asking again does not help."""
+    """The stored set stays as it is. `retry` False: asking again does not help.
+
+    `guard` says what keeps it, and `loses` how many photos fewer it would otherwise have.
+    """
 
     why: str
     retry: bool = True
     failed: int = 1
+    guard: Guard | None = None
+    loses: int = 0
 
 
 def plan_listing(said: ListingState, stored: StoredSet, rules: FeedRules) -> Plan:
@@ -133,8 +156,8 @@ def settle(plan: Plan, answers: Mapping[str, Answer], stored: StoredSet) -> Comm
     if plan.desired is None:
         if plan.ask == ():
             return _commit(stored, stored)
-        return _settle_whole_set(plan, answers, stored)
-    return _settle_by_sequence(plan, plan.desired, answers, stored)
+        return _respect_pin(_settle_whole_set(plan, answers, stored))
+    return _respect_pin(_settle_by_sequence(plan, plan.desired, answers, stored))
 
 
 def remove_listing(stored: StoredSet) -> Commit:
@@ -165,31 +188,42 @@ def _settle_whole_set(plan: Plan, answers: Mapping[str, Answer], stored: StoredS
         for answer in answers.values()
         if isinstance(answer.outcome, Image)
     )
-    doubt, retry = _doubt(plan, answers, len(came))
+    doubt, retry, guard = _doubt(plan, answers, len(came))
     # A first load shows what came, since nothing can be mixed up or lost by it; a stored set is
     # swapped only for one that is beyond doubt.
     if doubt and (stored.photos or not came):
-        return Refusal(doubt, retry=retry, failed=_failures(answers) or 1)
+        loses = max(0, len(stored.photos) - len(came)) if guard else 0
+        return Refusal(doubt, retry, _failures(answers) or 1, guard, loses)
     photos = tuple(sorted(came, key=lambda photo: photo.ref.order))
-    after = StoredSet(plan.said.key, stored.generation, None if doubt else plan.said.stamp, photos)
-    return _commit(stored, after, owed=doubt, retry=retry, failed=_failures(answers))
+    stamp = None if doubt else plan.said.stamp
+    after = StoredSet(plan.said.key, stored.generation, stamp, photos, plan.said.links)
+    commit = _commit(stored, after, owed=doubt, retry=retry, failed=_failures(answers))
+    return replace(commit, guard=guard) if guard else commit
 
 
-def _doubt(plan: Plan, answers: Mapping[str, Answer], images: int) -> tuple[str, bool]:
-    """Why the answer may not be the whole set ("" when it is), and whether asking again can help."""
+class _Doubt(NamedTuple):
+    """Why an answer may not be the whole set ("" when it is), and whether asking again can help."""
+
+    why: str
+    retry: bool = True
+    guard: Guard | None = None
+
+
+def _doubt(plan: Plan, answers: Mapping[str, Answer], images: int) -> _Doubt:
     bad = {id_: answer.outcome for id_, answer in answers.items() if _is_failure(answer.outcome)}
     if bad:
-        return describe(bad), not all(isinstance(outcome, Denied) for outcome in bad.values())
+        return _Doubt(describe(bad), not all(isinstance(outcome, Denied) for outcome in bad.values()))
     if not answers:
-        return "the answer held nothing", True
+        return _Doubt("the answer held nothing")
     counted = plan.said.expected_count
     expected = min(counted, 1) if counted is not None and plan.ask is not None else counted
     absent = sum(isinstance(answer.outcome, Absent) for id_, answer in answers.items() if id_ != WHOLE_SET)
     # With the default photo alone there is nothing that could make up for its absence.
     accounted = images + (absent if plan.ask is None else 0)
     if expected is not None and accounted < expected:
-        return f"the answer holds {images} photos, the listing counts {counted}", True
-    return "", True
+        why = f"the answer holds {images} photos, the listing counts {counted}"
+        return _Doubt(why, guard=Guard.COUNT)
+    return _Doubt("")
 
 
 # By sequence: the truth is the record.
@@ -205,8 +239,11 @@ def _chosen(photos: tuple[PhotoRef, ...], rules: FeedRules) -> tuple[PhotoRef, .
 def _is_current(ref: PhotoRef, stored: StoredPhoto | None, gate: Gate) -> bool:
     if stored is None:
         return False
-    if gate is Gate.URL:
-        return ref.url == stored.ref.url
+    match gate:
+        case Gate.URL:
+            return ref.url == stored.ref.url
+        case Gate.KEY:
+            return True
     return ref.stamp == stored.ref.stamp
 
 
@@ -229,13 +266,32 @@ def _settle_by_sequence(
         if ref.id in have:  # the old picture and its old stamp stay until the new one is here
             photos.append(have[ref.id])
     owed = describe(missing)
-    if not plan.said.complete:
+    links = plan.said.links
+    guard = None if plan.said.complete else _unsettled(plan.said, desired, stored)
+    if guard:
         listed = {ref.id for ref in desired}
         photos += [photo for photo in stored.photos if photo.ref.id not in listed]
+        links = _with_others(links, stored.links)
         owed = owed or "the record lists fewer photos than it counts: nothing was removed"
-    after = StoredSet(plan.said.key, stored.generation, None if owed else plan.said.stamp, tuple(photos))
+    stamp = None if owed else plan.said.stamp
+    after = StoredSet(plan.said.key, stored.generation, stamp, tuple(photos), links)
     retry = not missing or not all(isinstance(outcome, Denied) for outcome in missing.values())
-    return _commit(stored, after, owed=owed, retry=retry, failed=len(missing))
+    commit = _commit(stored, after, owed=owed, retry=retry, failed=len(missing))
+    return replace(commit, guard=guard) if guard else commit
+
+
+def _unsettled(said: ListingState, desired: tuple[PhotoRef, ...], stored: StoredSet) -> Guard | None:
+    """What an incomplete record leaves open. Nothing, where it counts nothing and nothing could be lost."""
+    listed = {ref.id for ref in (*desired, *said.links)}
+    had = [*(photo.ref for photo in stored.photos), *stored.links]
+    keeps_nothing = all(ref.id in listed for ref in had)
+    return None if said.expected_count is None and keeps_nothing else Guard.COUNT
+
+
+def _with_others(links: tuple[PhotoRef, ...], stored: tuple[PhotoRef, ...]) -> tuple[PhotoRef, ...]:
+    """These links, and the stored ones that are not among them."""
+    known = {link.id for link in links}
+    return links + tuple(link for link in stored if link.id not in known)
 
 
 def _captioned(ref: PhotoRef, other: PhotoRef) -> PhotoRef:
@@ -258,6 +314,14 @@ def _outcome_of(id_: str, answers: Mapping[str, Answer]) -> Outcome:
 # Both.
 
 
+def _respect_pin(result: Commit | Refusal) -> Commit | Refusal:
+    """A set that an operator brought back gets no smaller on the word that it was brought back against."""
+    if isinstance(result, Refusal) or result.before.pin is None or not result.loses:
+        return result
+    why = f"it was undeleted, and the feed still has {result.loses} photos fewer"
+    return Refusal(why, retry=False, guard=Guard.UNDELETED, loses=result.loses)
+
+
 def _without_nameless(answers: Mapping[str, Answer]) -> Mapping[str, Answer]:
     """A picture under Object-ID `*` could be any photo of the set, so it is none."""
     whole = answers.get(WHOLE_SET)
@@ -274,28 +338,6 @@ def _failures(answers: Mapping[str, Answer]) -> int:
     """Photos that were asked for and not had; a cut answer without a photo of its own counts once."""
     failed = {id_ for id_, answer in answers.items() if _is_failure(answer.outcome)}
     return len(failed - {WHOLE_SET}) or len(failed)
-
-
-def describe(outcomes: Mapping[str, Outcome]) -> str:
-    """The failures as one line, the first three in words."""
-    texts = [
-        f"{'the set' if id_ == WHOLE_SET else 'photo ' + id_}: {_words(outcome)}"
-        for id_, outcome in outcomes.items()
-    ]
-    more = f" and {len(texts) - 3} more" if len(texts) > 3 else ""
-    return "; ".join(texts[:3]) + more
-
-
-def _words(outcome: Outcome) -> str:
-    match outcome:
-        case Absent(why) | Denied(why) | Retryable(why):
-            return f"{type(outcome).__name__.lower()}: {why}"
-        case Unknown(evidence):
-            return f"unknown answer: {evidence}"
-        case Redirect():
-            return "only a URL came"
-        case Image():
-            return "image"
 
 
 def _commit(

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,7 +16,8 @@ from parsers.records import (
     Retryable,
     Unknown,
 )
-from service.core.photos import StoredPhoto, StoredSet, default_ref
+from service.core.guards import Guard
+from service.core.photos import Pin, StoredPhoto, StoredSet, default_ref
 from service.core.plan import (
     Answer,
     Commit,
@@ -391,3 +394,42 @@ def test_the_default_photo_is_0_else_preferred_else_the_lowest(photos: tuple[Pho
         assert default.preferred
     else:
         assert default.order == min(r.order for r in photos)
+
+
+# Guards.
+
+
+def pinned(*numbers: int) -> StoredSet:
+    return replace(stored(*numbers), pin=Pin.PHOTOS)
+
+
+def test_what_was_undeleted_gets_no_smaller_on_the_feeds_word() -> None:
+    said = record(ref(1))
+    refusal = settle(plan_listing(said, pinned(1, 2, 3), FeedRules()), {}, pinned(1, 2, 3))
+    assert isinstance(refusal, Refusal)
+    assert (refusal.guard, refusal.loses, refusal.retry) == (Guard.UNDELETED, 2, False)
+
+
+def test_what_was_undeleted_may_grow_and_change() -> None:
+    said = record(ref(1), ref(2, NEW), ref(3), ref(4))
+    plan = plan_listing(said, pinned(1, 2, 3), FeedRules())
+    came = answers(p2=image(7), p4=image(8))
+    assert committed(settle(plan, came, pinned(1, 2, 3))).settled
+
+
+def test_a_set_that_is_smaller_than_its_count_says_what_it_would_lose() -> None:
+    before = stored(1, 2, 3)
+    plan = plan_listing(row(count=3), before, FeedRules())
+    refusal = settle(plan, answers(p1=image(1)), before)
+    assert isinstance(refusal, Refusal)
+    assert (refusal.guard, refusal.loses) == (Guard.COUNT, 2)
+    commit = committed(settle(plan_listing(record(ref(1), complete=False), before, FeedRules()), {}, before))
+    assert commit.guard is Guard.COUNT
+    assert not commit.settled
+
+
+@given(by_sequence, stored_sets())
+def test_a_loss_is_counted_where_readers_see_fewer_photos(said: ListingState, before: StoredSet) -> None:
+    commit = committed(settle(plan_listing(said, before, FeedRules()), {}, before))
+    assert commit.loses == (len(before.photos) - len(commit.after.photos) if commit.loses else 0)
+    assert bool(commit.loses) <= bool(commit.dropped)
