@@ -1,16 +1,17 @@
 """The catalog on SQLite or PostgreSQL: one transaction per call, and no query per photo."""
 
-from sqlalchemy import Engine
-
-from service.errors import ConfigError
 from service.stores import migrations
-from service.stores.databases import MIGRATE_HINT, database_verdicts, make_engine
+from service.stores.databases import database_verdicts, make_engine
+from service.stores.holds import Holds
+from service.stores.inventory import Inventory
+from service.stores.kept_sets import KeptSets
+from service.stores.leases import Leases
 from service.stores.owed_listings import OwedListings
 from service.stores.runs import Runs
-from service.stores.stored_sets import StoredSets
+from service.stores.views import Views, expect_current
 
 
-class SqlCatalog(StoredSets, OwedListings, Runs):
+class SqlCatalog(KeptSets, OwedListings, Holds, Runs, Views, Leases, Inventory):
     """Implements `Catalog` (service/core/ports.py); any thread may call it."""
 
 
@@ -22,11 +23,11 @@ def open_catalog(url: str, password: str | None = None, *, migrate: bool) -> "Sq
     """
     engine = make_engine(url, password)
     try:
-        with database_verdicts(engine):
-            if migrate or engine.dialect.name == "sqlite":
+        if migrate or engine.dialect.name == "sqlite":
+            with database_verdicts(engine):
                 migrations.upgrade(engine)
-            else:
-                _expect_current(engine)
+        else:
+            expect_current(engine)
     except BaseException:
         engine.dispose()
         raise
@@ -36,9 +37,3 @@ def open_catalog(url: str, password: str | None = None, *, migrate: bool) -> "Sq
 def migrate(url: str, password: str | None = None) -> None:
     """Bring the catalog's schema up to date."""
     open_catalog(url, password, migrate=True).close()
-
-
-def _expect_current(engine: Engine) -> None:
-    with engine.connect() as connection:
-        if not migrations.is_current(connection):
-            raise ConfigError("catalog.url: a migration is pending", hint=MIGRATE_HINT)

@@ -22,6 +22,9 @@ BUSY_SECONDS = 30
 CONNECT_SECONDS = 10
 """A database that does not even accept within this is down."""
 
+IDLE_SECONDS = 60
+"""Within a transaction nothing else is done, so between two statements pass microseconds."""
+
 ALLOWED = "allowed: sqlite:///PATH or postgresql+psycopg://USER@HOST/DATABASE"
 
 MIGRATE_HINT = "run python -m service migrate"
@@ -44,8 +47,10 @@ def make_engine(url: str, password: str | None) -> Engine:
     place = _read_url(url, password)
     if place.drivername == "sqlite":
         return _sqlite_engine(place)
-    # Times come back in UTC whatever the server's zone is.
-    arguments = {"connect_timeout": CONNECT_SECONDS, "options": "-c timezone=utc"}
+    # Times come back in UTC whatever the server's zone is. A process that was paused inside a
+    # transaction must not hold up the one that takes its feed over.
+    options = f"-c timezone=utc -c idle_in_transaction_session_timeout={IDLE_SECONDS}s"
+    arguments = {"connect_timeout": CONNECT_SECONDS, "options": options}
     return create_engine(place, connect_args=arguments, hide_parameters=True)
 
 

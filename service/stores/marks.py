@@ -1,7 +1,10 @@
 """The part of the catalog about marks: one raw text per feed and clock."""
 
+from datetime import datetime
+
 from sqlalchemy import Connection
 
+from service.core.ports import WAKE
 from service.stores import statements as sql
 from service.stores.catalog_database import CatalogDatabase
 
@@ -18,6 +21,10 @@ class Marks(CatalogDatabase):
         """Keep a raw mark."""
         with self._writing() as db:
             self._set_mark(db, feed, clock, value)
+
+    def _wake(self, db: Connection, feed: str, now: datetime) -> None:
+        """A daemon that waits for the feed's next cycle sees that this mark has moved."""
+        self._set_mark(db, feed, WAKE, now.isoformat())
 
     def _set_mark(self, db: Connection, feed: str, clock: str, value: str) -> None:
         db.execute(self._upserts.mark, {"feed": feed, "clock": clock, "value": value})

@@ -5,14 +5,14 @@ one PutObject: photos are far below S3's 5 GiB for a single put, and a single pu
 """
 
 import hashlib
-import os
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from itertools import islice
+from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import parse_qsl, urlsplit
 
-import certifi
 import urllib3
 from minio import Minio
 from minio.credentials.providers import StaticProvider
@@ -21,11 +21,12 @@ from minio.error import S3Error
 from minio.helpers import check_bucket_name
 from urllib3 import BaseHTTPResponse
 
-from service.core.ports import ObjectInfo
+from service.core.ports import ObjectInfo, OpenObject
 from service.errors import ConfigError, RetryLater
 from service.stores.byte_budget import ByteBudget
 from service.stores.s3_errors import store_verdicts
 from service.stores.signed_put import CHECKSUM, SignedPut
+from service.stores.trust import tls_context
 
 CONNECT_SECONDS = 5.0
 """A store that does not accept a connection within this is down, or its address is wrong."""
@@ -38,6 +39,8 @@ RETRIES = 4
 
 PAUSE = 0.2
 
+TIMEOUT = urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS)
+
 KEYS_PER_DELETE = 1000
 """S3's bound on one DeleteObjects."""
 
@@ -47,6 +50,9 @@ SPARE_CONNECTIONS = 4
 BYTES_IN_FLIGHT = 32 * 2**20
 """A put that is tried again needs its whole body in memory. All uploads together hold this,
 or one larger photo."""
+
+CHUNK = 2**18
+"""Bytes read at a time: far fewer turns than packets, and nothing beside a photo."""
 
 _PARAMETERS = ("secure", "region")
 _MD5 = re.compile(r"[0-9a-f]{32}")
@@ -65,20 +71,23 @@ class MinioStore:
         secure: bool = True,
         region: str = "us-east-1",
         uploaders: int = 16,
+        timeout: urllib3.Timeout = TIMEOUT,
+        pause: float = PAUSE,
+        ca_file: Path | None = None,
     ) -> None:
         # Retry-After is not slept on here: it goes to the caller, with the verdict.
         retries = urllib3.Retry(
             RETRIES,
-            backoff_factor=PAUSE,
+            backoff_factor=pause,
             status_forcelist=(500, 502, 503, 504),
             raise_on_status=False,
             respect_retry_after_header=False,
         )
         self._pool = urllib3.PoolManager(
             maxsize=uploaders + SPARE_CONNECTIONS,
-            timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS),
+            timeout=timeout,
             retries=retries,
-            ca_certs=os.environ.get("SSL_CERT_FILE") or certifi.where(),
+            ssl_context=tls_context(ca_file),
         )
         try:
             check_bucket_name(bucket, strict=True)
@@ -89,11 +98,13 @@ class MinioStore:
         self._endpoint = endpoint
         self._bucket = bucket
         self._secure = secure
-        self._signed = SignedPut(self._s3, keys, self._pool, region)
+        self._signed = SignedPut(self._s3, keys, self._pool, region, bucket)
         self._budget = ByteBudget(BYTES_IN_FLIGHT)
 
     @classmethod
-    def from_url(cls, url: str, access_key: str, secret_key: str, uploaders: int) -> "MinioStore":
+    def from_url(
+        cls, url: str, access_key: str, secret_key: str, uploaders: int, ca_file: Path | None = None
+    ) -> "MinioStore":
         """`s3://HOST[:PORT]/BUCKET?secure=true&region=us-east-1`; both parameters may be left out."""
         parts = urlsplit(url)
         bucket = parts.path.strip("/")
@@ -118,6 +129,7 @@ class MinioStore:
             secure=secure == "true",
             region=region,
             uploaders=uploaders,
+            ca_file=ca_file,
         )
 
     def close(self) -> None:
@@ -145,7 +157,7 @@ class MinioStore:
             content = body.read(length)
             if len(content) != length:
                 raise RetryLater(f"put {key}: {len(content)} bytes to send, {length} expected")
-            answer = self._signed.send(self._bucket, key, content, sha256, headers)
+            answer = self._signed.send(key, content, sha256, headers)
             self._check(key, content, answer)
 
     def _check(self, key: str, content: bytes, answer: BaseHTTPResponse) -> None:
@@ -155,6 +167,8 @@ class MinioStore:
         ETag of a single put, an MD5 on most stores, is compared; over HTTPS, TLS guards the way.
         """
         etag = answer.headers.get("ETag", "").strip('"')
+        if not etag:  # whatever answered that has stored nothing
+            raise RetryLater(f"put {key}: the store answered 200 without an ETag")
         if self._secure or CHECKSUM in answer.headers or not _MD5.fullmatch(etag):
             return
         if hashlib.md5(content, usedforsecurity=False).hexdigest() != etag:
@@ -171,6 +185,22 @@ class MinioStore:
                 raise
             try:
                 return bytes(answer.read())
+            finally:
+                answer.close()
+                answer.release_conn()
+
+    @contextmanager
+    def open(self, key: str) -> Iterator[OpenObject]:
+        """The object's bytes, a chunk at a time. KeyError when there is none; RetryLater when it is cut."""
+        with store_verdicts(f"get {key}"):
+            try:
+                answer = self._s3.get_object(self._bucket, key)
+            except S3Error as error:
+                if error.code == "NoSuchKey":
+                    raise KeyError(key) from error
+                raise
+            try:
+                yield OpenObject(_info_of(key, answer), answer.stream(CHUNK, decode_content=False))
             finally:
                 answer.close()
                 answer.release_conn()
@@ -215,3 +245,14 @@ class MinioStore:
             if failed:
                 first = f"{failed[0].name}: {failed[0].code}"
                 raise RetryLater(f"delete: the store kept {len(failed)} of {len(batch)} objects ({first})")
+
+
+def _info_of(key: str, answer: BaseHTTPResponse) -> ObjectInfo:
+    headers = answer.headers
+    return ObjectInfo(
+        key,
+        int(headers.get("Content-Length", "0")),
+        etag=headers.get("ETag", "").strip('"') or None,
+        media_type=headers.get("Content-Type"),
+        cache_control=headers.get("Cache-Control"),
+    )

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from parsers.records import Image, ListingState, PhotoRef
-from service.core.photos import StoredPhoto
+from service.core.photos import StoredPhoto, StoredSet
 from service.core.plan import Commit
 
 
@@ -69,15 +69,43 @@ def state_text(said: ListingState) -> str:
     document = _spell(said)
     if said.photos is not None:
         document["photos"] = [_spell(ref) for ref in said.photos]
+    if said.links:
+        document["links"] = [_spell(ref) for ref in said.links]
     return json.dumps(document, separators=(",", ":"))
 
 
 def read_state(text: str) -> ListingState:
     """The inverse of `state_text`."""
     document = json.loads(text)
-    refs = document.pop("photos", None)
+    refs, links = document.pop("photos", None), document.pop("links", ())
     photos = None if refs is None else tuple(PhotoRef(**ref) for ref in refs)
-    return ListingState(**document, photos=photos)
+    return ListingState(**document, photos=photos, links=tuple(PhotoRef(**ref) for ref in links))
+
+
+def links_text(links: Sequence[PhotoRef]) -> str:
+    """Links as JSON text."""
+    return json.dumps(list(links), separators=(",", ":"))
+
+
+def read_links(text: str | None) -> tuple[PhotoRef, ...]:
+    """The inverse of `links_text`; no row, no links."""
+    return tuple(PhotoRef(*row) for row in json.loads(text)) if text else ()
+
+
+def set_text(stored: StoredSet) -> str:
+    """A set as JSON text: what `read_set` needs to make it again."""
+    photos = [[*photo.ref, *photo.image] for photo in stored.photos]
+    document = {"stamp": stored.stamp, "photos": photos, "links": list(stored.links)}
+    return json.dumps(document, separators=(",", ":"))
+
+
+def read_set(key: str, generation: int, text: str) -> StoredSet:
+    """The set of `set_text`, as that generation."""
+    document = json.loads(text)
+    sizes = len(PhotoRef._fields)
+    photos = (StoredPhoto(PhotoRef(*row[:sizes]), Image(*row[sizes:])) for row in document["photos"])
+    links = tuple(PhotoRef(*row) for row in document.get("links", ()))  # older texts have none
+    return StoredSet(key, generation, document["stamp"], tuple(photos), links)
 
 
 def event_kind(commit: Commit) -> str:

@@ -15,6 +15,9 @@ from service.errors import ConfigError, RetryLater, ServiceError
 
 _KEYS = "check store.access_key_env and store.secret_key_env (or _file)"
 
+LONGEST_AFTER = 86_400.0
+"""Seconds of a Retry-After that is believed: a day."""
+
 # S3 error code -> what to change.
 _CONFIG = {
     "InvalidAccessKeyId": _KEYS,
@@ -30,7 +33,7 @@ _CONFIG = {
 
 # OpenSSL's reasons that no waiting mends.
 _TLS_CONFIG = {
-    "CERTIFICATE_VERIFY_FAILED": "store.url: the certificate is not trusted; set SSL_CERT_FILE",
+    "CERTIFICATE_VERIFY_FAILED": "store.url: the certificate is not trusted; set store.ca_file",
     "WRONG_VERSION_NUMBER": "store.url: the store speaks plain HTTP; say secure=false",
 }
 
@@ -53,7 +56,7 @@ def _said(doing: str, error: S3Error) -> ServiceError:
     if hint := _CONFIG.get(error.code or ""):
         return ConfigError(what, hint=hint)
     wait = error.response.headers.get("Retry-After", "")
-    return RetryLater(what, after=float(wait) if wait.isdecimal() else None)
+    return RetryLater(what, after=min(float(wait), LONGEST_AFTER) if wait.isdecimal() else None)
 
 
 def _not_s3(doing: str, error: InvalidResponseError) -> ServiceError:

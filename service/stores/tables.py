@@ -12,6 +12,7 @@ from sqlalchemy import (
     Column,
     DateTime,
     Dialect,
+    Float,
     ForeignKey,
     Index,
     Integer,
@@ -107,6 +108,16 @@ photos = Table(
     sqlite_with_rowid=False,
 )
 
+links = Table(
+    "links",
+    metadata,
+    Column(
+        "listing_id", ForeignKey("listings.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    ),
+    Column("links", Text, nullable=False),
+)
+"""One row for each set that has links to media of others; `links` is JSON text."""
+
 owed = Table(
     "owed",
     metadata,
@@ -117,6 +128,9 @@ owed = Table(
     Column("due_at", UtcTime, nullable=False),
     Column("parked", Boolean, nullable=False),
     Column("why", Text, nullable=False),
+    Column("evidence", Text, nullable=False),
+    Column("guard", Text, nullable=False),
+    Column("loses", Integer, nullable=False),
     Index("ix_owed_due", "feed", "due_at"),
 )
 """The durable queue. `said` is JSON text with one spelling per state, so equal text is equal state."""
@@ -155,3 +169,60 @@ events = Table(
     Index("ix_events_feed", "feed", "id"),
 )
 """What changed, newest last: one row per commit. `detail` is JSON with counts."""
+
+leases = Table(
+    "leases",
+    metadata,
+    Column("feed", Text, primary_key=True),
+    Column("token", Text, nullable=False),
+    Column("holder", Text, nullable=False),
+    Column("taken", UtcTime, nullable=False),
+    Column("renewed", UtcTime, nullable=False),
+    Column("seconds", Float, nullable=False),
+)
+"""Who works on a feed. `token` is new each time it is taken; `taken` and `renewed` are told by the
+database's clock; without being renewed it lasts `seconds`."""
+
+kept_sets = Table(
+    "kept_sets",
+    metadata,
+    Column("feed", Text, primary_key=True),
+    Column("listing", Text, primary_key=True),
+    Column("generation", Integer, primary_key=True, autoincrement=False),
+    Column("photo_count", Integer, nullable=False),
+    Column("kept", Text, nullable=False),
+    Column("replaced", UtcTime, nullable=False),
+    Column("until", UtcTime, nullable=False),
+    Index("ix_kept_sets_until", "feed", "until"),
+)
+"""Sets of which a photo was dropped since, for as long as all of their objects exist. `kept` is JSON text."""
+
+pins = Table(
+    "pins",
+    metadata,
+    Column("feed", Text, primary_key=True),
+    Column("listing", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+)
+"""Listings that were undeleted and that the feed has not again: `listing`, or `photos` of them."""
+
+holds = Table(
+    "holds",
+    metadata,
+    Column("feed", Text, primary_key=True),
+    Column("guard", Text, primary_key=True),
+    Column("why", Text, nullable=False),
+    Column("since", UtcTime, nullable=False),
+)
+"""Guards that stop a feed's deletions."""
+
+breakers = Table(
+    "breakers",
+    metadata,
+    Column("feed", Text, primary_key=True),
+    Column("failures", Integer, nullable=False),
+    Column("until", UtcTime),
+    Column("stopped", Boolean, nullable=False),
+    Column("why", Text, nullable=False),
+)
+"""Whether a feed is asked at all. No row is a closed breaker."""

@@ -10,6 +10,7 @@ from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import monotonic, sleep
+from typing import Any
 
 import psycopg
 
@@ -60,15 +61,24 @@ def fresh_catalog(directory: Path) -> Iterator[SqlCatalog]:
 class Postgres:
     """A running PostgreSQL server, reached over a socket in its own directory."""
 
-    def __init__(self, uri: str, directory: Path) -> None:
-        self._uri = uri
-        self.directory = directory
+    def __init__(self, server: Any) -> None:
+        self._server = server
+        self._uri: str = server.get_uri()
+        self.directory: Path = server.pgdata
 
     def execute(self, *statements: str) -> None:
         """As superuser, each on its own."""
         with psycopg.connect(self._uri, autocommit=True) as connection:
             for statement in statements:
                 connection.execute(statement.encode("ascii"))
+
+    def go_down(self) -> None:
+        """Every connection ends."""
+        self._server.stop()
+
+    def come_up(self) -> None:
+        """As before."""
+        self._server.ensure_postgres_running()
 
     def fresh_database(self) -> str:
         """The SQLAlchemy URL of a new, empty database."""
@@ -96,7 +106,7 @@ def postgres_server() -> Iterator[Postgres]:
     with TemporaryDirectory() as directory:
         server = get_server(Path(directory) / "pgdata", cleanup_mode="stop")
         try:
-            made = Postgres(server.get_uri(), server.pgdata)
+            made = Postgres(server)
             # Nothing here outlives the tests.
             made.execute("ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()")
             yield made

@@ -6,14 +6,16 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, create_engine, inspect, text
 
+from parsers.records import ListingState
 from service.errors import ConfigError
 from service.stores import migrations
-from service.stores.catalog import migrate, open_catalog
+from service.stores.catalog import SqlCatalog, migrate, open_catalog
 from service.stores.databases import make_engine
 from service.stores.tables import metadata
-from tests.stores.support import NOW, Postgres, first_commit, stored_photo
+from tests.stores.support import DAY, NOW, Postgres, first_commit, next_commit, stored_photo
 
 
 def tables_of(engine: Engine) -> set[str]:
@@ -101,3 +103,45 @@ def test_a_failed_migration_leaves_the_database_as_it_was(empty_url: str) -> Non
         migrate(empty_url)
     assert tables_of(engine) == {"events"}
     engine.dispose()
+
+
+def kept(catalog: SqlCatalog) -> tuple[object, ...]:
+    return (
+        catalog.stored_sets("feed", ["1", "2"]),
+        catalog.owed("feed", NOW + DAY, 9),
+        catalog.due_deletions("feed", NOW + DAY, 9),
+        catalog.manifests_due("feed", 9),
+        catalog.mark("feed", "changes"),
+        catalog.status("feed"),
+    )
+
+
+def test_every_step_goes_down_and_up_again_and_the_record_is_kept(empty_url: str) -> None:
+    """What a later revision added goes with it; what was synchronised, owed and to be deleted stays."""
+    catalog = open_catalog(empty_url, migrate=True)
+    first = first_commit("1", stored_photo(1), stored_photo(2, caption="Küche"))
+    catalog.commit("feed", first, NOW, NOW)
+    catalog.commit("feed", next_commit(first.after, stored_photo(2), stored_photo(3)), NOW, NOW)
+    catalog.owe("feed", [ListingState("2", "s", expected_count=3)], "cursor", NOW)
+    run = catalog.run_started("feed", NOW)
+    catalog.run_ended(run, NOW, {"uploaded": 3}, None)
+    before = kept(catalog)
+    with catalog._engine.connect() as connection:
+        steps = ScriptDirectory.from_config(migrations._config(connection)).walk_revisions()
+        revisions = [script.revision for script in steps]
+    for reached in range(1, len(revisions)):
+        for revision in revisions[1 : reached + 1]:
+            migrations.downgrade(catalog._engine, revision)
+        assert version(catalog._engine) == revisions[reached]
+        migrations.upgrade(catalog._engine)
+        assert version(catalog._engine) == revisions[0]
+        assert kept(catalog) == before
+    with catalog._engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+    catalog.close()
+
+
+def version(engine: Engine) -> str:
+    with engine.connect() as connection:
+        found: str = connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one()
+        return found

@@ -37,9 +37,15 @@ def put(store: MinioStore) -> None:
     )
 
 
+def read(store: MinioStore) -> bytes:
+    with store.open("feed/1/a.jpg") as source:
+        return b"".join(source.chunks)
+
+
 CALLS: dict[str, Callable[[MinioStore], object]] = {
     "put": put,
     "get": lambda store: store.get("feed/1/a.jpg"),
+    "open": read,
     "stat": lambda store: store.stat("feed/1/a.jpg"),
     "list": lambda store: list(store.list("feed/")),
     "delete": lambda store: store.delete(["feed/1/a.jpg"]),
@@ -78,7 +84,7 @@ def test_an_unknown_access_key_names_the_keys_to_change(
     assert "store.access_key_env" in str(error)
 
 
-@pytest.mark.parametrize("name", ["put", "get", "list", "delete"])
+@pytest.mark.parametrize("name", ["put", "get", "open", "list", "delete"])
 def test_a_missing_bucket_names_the_url(s3: EmbeddedStore, name: str) -> None:
     store = MinioStore(s3.endpoint, s3.access_key, s3.secret_key, fresh_name("none"), secure=False)
     error = verdict(CALLS[name], store)
@@ -177,12 +183,13 @@ def answer_once(listener: socket.socket, answer: bytes) -> None:
         connection.sendall(answer)
 
 
-def test_an_answer_cut_inside_its_body_is_for_later() -> None:
+@pytest.mark.parametrize("name", ["get", "open"])
+def test_an_answer_cut_inside_its_body_is_for_later(name: str) -> None:
     cut = b"HTTP/1.1 200 OK\r\nContent-Type: image/jpeg\r\nContent-Length: 5000\r\n\r\nonly this"
     with socket.create_server(("127.0.0.1", 0)) as listener:
         server = threading.Thread(target=answer_once, args=(listener, cut))
         server.start()
-        error = verdict(CALLS["get"], store_at(f"127.0.0.1:{listener.getsockname()[1]}"))
+        error = verdict(CALLS[name], store_at(f"127.0.0.1:{listener.getsockname()[1]}"))
         server.join(10)
     assert isinstance(error, RetryLater)
     assert "9 bytes read" in str(error)

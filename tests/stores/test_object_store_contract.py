@@ -72,6 +72,32 @@ def test_an_object_of_several_parts_in_size_is_still_one_put(store: ObjectStore,
     assert info.etag == md5(content, usedforsecurity=False).hexdigest()
 
 
+def test_an_object_can_be_read_a_part_at_a_time(store: ObjectStore, put: Put) -> None:
+    key, content = f"{fresh_name('feed')}/1/large.jpg", bytes(range(256)) * 4096
+    put(key, content)
+    with store.open(key) as source:
+        chunks = list(source.chunks)
+    assert b"".join(chunks) == content
+    assert len(chunks) > 1
+    info = source.info
+    assert (info.key, info.length, info.media_type, info.cache_control) == (
+        key,
+        2**20,
+        "image/jpeg",
+        IMMUTABLE,
+    )
+    assert info.etag == md5(content, usedforsecurity=False).hexdigest()
+
+
+def test_an_object_may_be_left_half_read(store: ObjectStore, put: Put) -> None:
+    key, content = f"{fresh_name('feed')}/1/large.jpg", bytes(range(256)) * 4096
+    put(key, content)
+    for _ in range(40):
+        with store.open(key) as source:
+            assert content.startswith(next(source.chunks))
+    assert store.get(key) == content
+
+
 def test_an_empty_object_is_an_object(store: ObjectStore, put: Put) -> None:
     key = f"{fresh_name('feed')}/1/empty"
     put(key, b"")
@@ -105,6 +131,8 @@ def test_what_is_not_there_is_a_key_error_and_no_info(store: ObjectStore) -> Non
     key = f"{fresh_name('feed')}/1/none.jpg"
     with pytest.raises(KeyError):
         store.get(key)
+    with pytest.raises(KeyError), store.open(key):
+        pass
     assert store.stat(key) is None
     assert keys_under(store, key) == []
 
