@@ -5,8 +5,10 @@ URLs, so they are put into other words and not chained.
 """
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import partial
 from http.client import HTTPException, IncompleteRead, RemoteDisconnected
 from types import TracebackType
 from typing import Protocol, Self
@@ -18,12 +20,16 @@ from urllib3.exceptions import HTTPError
 from parsers.mime import Headers, parse_header_block
 from service.errors import RetryLater, TransferCut
 from service.feeds.hosts import place
+from service.feeds.unpacking import UnpackError, unpacked
 
-CHUNK = 64 * 2**10
+CHUNK = 256 * 2**10
 """Bytes asked of the socket at once: fewer cost calls, more cost memory, and none come faster."""
 
 SMALL = 4 * 2**20
 """Bytes of the largest login or error text: real ones have a few thousand."""
+
+SLOWEST = 100
+"""Bytes a second on average, once `silence` is over: a server that drips is as good as a silent one."""
 
 FAILURES = (OSError, HTTPError, HTTPException, ValueError)
 """What requests, urllib3 and http.client raise: RequestException is an OSError, a bad URL a ValueError."""
@@ -46,14 +52,18 @@ class Answer:
     a form that may be shown.
     """
 
-    def __init__(self, response: requests.Response, feed: str, cut: threading.Event) -> None:
+    def __init__(
+        self, response: requests.Response, feed: str, cut: threading.Event, silence: float = 60.0
+    ) -> None:
         raw: urllib3.HTTPResponse = response.raw
         self.status = response.status_code
         self.headers = _headers(raw)
         self.url = response.url
         self.place = place(response.url)
         self._response, self._raw, self._feed, self._cut = response, raw, feed, cut
+        self._silence, self._waited = silence, 0.0
         self._framed = raw.chunked or raw.length_remaining is not None
+        self._body = unpacked(self.headers.get("Content-Encoding"), self._chunks())
         self._head = b""
         self._lens: Lens | None = None
         self._ended = False
@@ -86,14 +96,22 @@ class Answer:
         self.headers, self._lens = headers, lens
         self._head = lens.receive_data(self._head)
 
+    def _chunks(self) -> Iterator[bytes]:
+        """As they were sent."""
+        return iter(partial(self._raw.read1, CHUNK, decode_content=False), b"")
+
     def _receive(self) -> bytes:
         if self._failure:  # urllib3 would now say that the body has ended
             raise self._failure
-        chunk, why = b"", ""
+        chunk, why, began = b"", "", time.monotonic()
         try:
-            chunk = b"" if self._ended else self._raw.read1(CHUNK, decode_content=True)
+            chunk = next(self._body, b"")
         except FAILURES as error:
             why = cause(error)
+        # Only the wait for the server counts: a store that is slow must not look like it.
+        self._waited += time.monotonic() - began
+        if chunk and self._waited > self._silence + self._raw.tell() / SLOWEST:
+            why = f"less than {SLOWEST} bytes a second came"
         if self._cut.is_set():
             why = "it was abandoned"
         if why:
@@ -133,14 +151,16 @@ class Answer:
         """Let go. A short rest of the body is read, so that the connection lives on."""
         rest = self._raw.length_remaining
         if rest is not None and rest <= CHUNK and not self._cut.is_set():
-            with suppress(TransferCut):
-                while self.read():
+            with suppress(TransferCut, *FAILURES):
+                for _ in iter(self.read, b"") if self._lens else self._chunks():
                     pass
         self._response.close()
 
 
 def cause(error: BaseException) -> str:
     """What happened, without the URL that the libraries put into their texts."""
+    if isinstance(error, UnpackError):
+        return str(error)
     links = list(_chain(error))
     for link in links:
         if isinstance(link, OSError) and link.strerror:

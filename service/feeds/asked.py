@@ -33,9 +33,14 @@ class Asked:
         self._only = ids[0] if ids is not None and len(ids) == 1 else None
 
     @property
+    def size(self) -> int:
+        """How many listings were asked for."""
+        return len(self._wanted)
+
+    @property
     def is_several(self) -> bool:
         """Whether more than one listing was asked for."""
-        return len(self._wanted) > 1
+        return self.size > 1
 
     @property
     def is_one_photo(self) -> bool:

@@ -14,7 +14,7 @@ from requests import PreparedRequest
 from requests.auth import AuthBase, HTTPBasicAuth, HTTPDigestAuth
 from requests.cookies import RequestsCookieJar
 
-from service.config import RetsFeed
+from service.rets_config import RetsFeed
 
 # RFC 9110 11.6.1: several challenges may share one line, and both they and their parameters are
 # separated by commas. A word with `=` is a parameter of the scheme before it.
@@ -82,6 +82,9 @@ def _choose(offered: Sequence[Challenge]) -> Challenge | None:
 class Anonymous(AuthBase):
     """No credentials. Without it, requests would look for some in ~/.netrc."""
 
+    signs_target = False
+    """Whether the credentials speak of the request line, which then has to be the library's own."""
+
     def __call__(self, request: PreparedRequest) -> PreparedRequest:
         """The request as it is."""
         return request
@@ -97,6 +100,8 @@ class FeedAuth(Anonymous):
     The user-agent digest is made anew for every request, since it holds the session cookie of that
     moment (Q91).
     """
+
+    signs_target = True
 
     def __init__(self, config: RetsFeed, cookies: RequestsCookieJar) -> None:
         password = config.password.get_secret_value()
@@ -130,6 +135,11 @@ class FeedAuth(Anonymous):
             self._digest.adopt(chosen)
         return chosen.stale or not refused
 
+    def secrets(self) -> list[str]:
+        """What the server gave to prove the account with."""
+        params = self._digest.challenge
+        return [params[name] for name in ("nonce", "opaque") if params.get(name)]
+
     def unsupported(self, challenges: Sequence[str]) -> list[str]:
         """The names of what a 401 asks for, when none of it can be answered."""
         offered = read_challenges(challenges)
@@ -157,6 +167,12 @@ class _Digest(HTTPDigestAuth):
     """
 
     _thread_local: threading.local
+
+    @property
+    def challenge(self) -> Mapping[str, str]:
+        """The one that is being answered; empty before there was any."""
+        self.init_per_thread_state()
+        return self._thread_local.chal or {}
 
     def adopt(self, challenge: Challenge) -> None:
         self.init_per_thread_state()

@@ -14,6 +14,10 @@ from parsers.multipart import Event, MultipartParser, PartData, PartStart, sniff
 from service.errors import RetryLater, ServiceError, TransferCut
 from service.feeds.answer import Answer
 
+MAX_UNWANTED = 2**30
+"""Bytes of one answer that nobody reads: what stands around its parts, and the rest of parts that are
+too large or that nobody asked for. Whole bundles of 500 MB were seen; beyond it there may be no end."""
+
 LOOK = 1024
 """Bytes looked at for the boundary, where the first line is longer than that or blank."""
 
@@ -27,10 +31,12 @@ class Part:
 
 
 class Bundle:
-    """The parts of one answer."""
+    """The parts of one answer, of which `max_unwanted` bytes may be dropped."""
 
-    def __init__(self, feed: str, answer: Answer, boundary: bytes) -> None:
-        self._feed, self._answer = feed, answer
+    def __init__(
+        self, feed: str, answer: Answer, boundary: bytes, *, max_unwanted: int = MAX_UNWANTED
+    ) -> None:
+        self._feed, self._answer, self._max_unwanted = feed, answer, max_unwanted
         try:
             self._parser = MultipartParser(boundary)
         except Malformed as error:
@@ -38,6 +44,7 @@ class Bundle:
         self._events: deque[Event] = deque()
         self._failure: ServiceError | None = None
         self._ended = False
+        self._unwanted = 0
 
     def parts(self) -> Iterator[Part]:
         """Every part; what was left unread of one is dropped before the next."""
@@ -45,8 +52,8 @@ class Bundle:
             if isinstance(event, PartStart):
                 chunks = self._data()
                 yield Part(event.headers, chunks)
-                for _ in chunks:
-                    pass
+                for rest in chunks:
+                    self._drop(len(rest))
 
     def _data(self) -> Iterator[memoryview]:
         while isinstance(event := self._next(), PartData):
@@ -65,7 +72,9 @@ class Bundle:
         try:
             chunk = self._answer.read()
             if chunk:
-                self._events.extend(self._parser.receive_data(chunk))
+                events = self._parser.receive_data(chunk)
+                self._events.extend(events)
+                self._drop(0 if events else len(chunk))
             else:
                 self._ended = True
                 self._events.extend(self._parser.close(vouched=self._answer.vouched))
@@ -75,6 +84,12 @@ class Bundle:
             self._failure = TransferCut(f"the bundle of {self._answer.place}: {error}", feed=self._feed)
         except ParseError as error:
             self._failure = self._broken(error)
+
+    def _drop(self, size: int) -> None:
+        self._unwanted += size
+        if self._unwanted > self._max_unwanted:
+            why = f"more than {self._max_unwanted} bytes came that belong to no photo"
+            self._end_early(TransferCut(f"the bundle of {self._answer.place}: {why}", feed=self._feed))
 
     def _broken(self, error: ParseError) -> RetryLater:
         return RetryLater(f"the bundle of {self._answer.place}: {error}", feed=self._feed)

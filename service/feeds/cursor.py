@@ -15,8 +15,8 @@ import structlog
 
 from parsers.records import ListingState
 from parsers.timestamps import TICKS_PER_SECOND, Stamp, read_stamp, render_stamp
-from service.config import RetsFeed
 from service.core.ports import Facts
+from service.rets_config import RetsFeed
 
 log = structlog.get_logger()
 
@@ -121,7 +121,7 @@ def _server_time(date: str | None, ours: int) -> int:
     """When the server answered, by its own clock, which its stamps are made with; else by ours."""
     try:
         theirs = _ticks(parsedate_to_datetime(date)) if date else ours
-    except ValueError:  # no date at all
+    except (ValueError, OverflowError):  # no date at all, or none of this world
         return ours
     return theirs if abs(theirs - ours) <= DAY else ours
 

@@ -1,8 +1,9 @@
 """One GetObject, asked in the way that this server takes it: which Accept, and bytes or URLs.
 
 Some servers refuse one Location in words (Q44), some are never able to give a photo by it (Q45).
-The other one is then tried, and kept once it has brought something; whatever was asked for, both
-forms of answer are read (Q43).
+The other one is then tried, and kept once it has brought something: for good where the first was refused
+in words, else for the session, since the server may only have had a bad moment. Whatever was asked
+for, both forms of answer are read (Q43).
 """
 
 from collections.abc import Generator, Iterator
@@ -12,7 +13,6 @@ import structlog
 from parsers.records import Redirect, Retryable
 from parsers.rets.objects import location_refused
 from parsers.rets.reply import Reply, Verdict, stops_feed
-from service.config import RetsFeed
 from service.core.ports import Facts, IncomingPhoto
 from service.errors import ServiceError
 from service.feeds.answer import Answer
@@ -20,6 +20,7 @@ from service.feeds.asked import Asked
 from service.feeds.rets_client import RetsClient, read_head_reply
 from service.feeds.rets_objects import read_objects
 from service.feeds.verdicts import refusal
+from service.rets_config import RetsFeed
 
 log = structlog.get_logger()
 
@@ -59,6 +60,12 @@ class ObjectRequests:
         self._accept = ACCEPT_ANY
         self._refused: set[int] = set()
         self._location, self._proven = self._recall()
+        self._guessed = False
+
+    def begin_session(self) -> None:
+        """What was only guessed of the Location is found out anew."""
+        if self._guessed:
+            self._location, self._proven, self._guessed = self._config.location, False, False
 
     def ask(self, ids: str, type_: str, asked: Asked) -> Iterator[IncomingPhoto]:
         """The photos of one request; redirects are not followed.
@@ -96,6 +103,7 @@ class ObjectRequests:
             yield from held
             return
         self._change_location()
+        self._guessed = True
         self._learn(first)
         yield first
         yield from photos
@@ -111,7 +119,8 @@ class ObjectRequests:
         except ServiceError as error:
             if self._client.abandoned:
                 raise
-            log.info("photo.location.untried", feed=self._feed, location=location, error=str(error))
+            said = self._client.hide(str(error))
+            log.info("photo.location.untried", feed=self._feed, location=location, error=said)
         return None
 
     def _answer(
@@ -163,7 +172,8 @@ class ObjectRequests:
         if self._proven or not _came(photo):
             return
         self._proven = True
-        self._facts[LOCATION] = f"{self._config.location}:{self._location}"
+        if not self._guessed:
+            self._facts[LOCATION] = f"{self._config.location}:{self._location}"
 
     def _change_location(self) -> None:
         self._location, self._proven = 1 - self._location, False

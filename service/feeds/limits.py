@@ -25,7 +25,11 @@ LASTING = 60
 SAVE_EVERY = 1.0
 """Seconds between two writes of the counts: a write for each request would cost more than the request."""
 
+LONGEST_REST = 86_400.0
+"""Seconds for which a server's word is believed: the longest window of any provider is a day."""
+
 FACT = "limits"
+RESTS = "rests until"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,15 +60,17 @@ class Quota:
     def __init__(self, limits: Iterable[Limit], facts: Facts, now: Callable[[], datetime]) -> None:
         self._facts, self._now = facts, now
         self._lock = threading.Lock()
-        kept = _kept(facts.get(FACT))
+        kept = json.loads(facts.get(FACT) or "{}")
         self._windows = [_Window(limit, kept.get(limit.name, [])) for limit in limits]
+        self._rests_until: float = kept.get(RESTS, 0.0)
         self._saved = self._time()
 
     def wait(self) -> float:
         """Seconds until one more request may go; 0.0 when it may go now, and is then counted."""
         with self._lock:
             time = self._time()
-            wait = max((window.wait(time) for window in self._windows), default=0.0)
+            waits = [window.wait(time) for window in self._windows]
+            wait = max([self._rests_until - time, 0.0, *waits])
             if wait == 0.0:
                 self._count(time, "requests", 1)
             return wait
@@ -73,6 +79,13 @@ class Quota:
         """Bytes came. They are counted behind their request, so a window may be passed by one answer."""
         with self._lock:
             self._count(self._time(), "bytes", count)
+
+    def rest(self, seconds: float) -> None:
+        """No request for so long: the provider said so, or is about to. Kept over a restart."""
+        with self._lock:
+            time = self._time()
+            self._rests_until = max(self._rests_until, time + min(seconds, LONGEST_REST))
+            self._save(time)
 
     def uses(self) -> list[Use]:
         """Every window as it stands."""
@@ -96,8 +109,10 @@ class Quota:
     def _save(self, time: float) -> None:
         self._saved = time
         lasting = [window for window in self._windows if window.limit.seconds >= LASTING]
-        if lasting:
-            self._facts[FACT] = json.dumps({window.limit.name: window.slots(time) for window in lasting})
+        kept: dict[str, object] = {window.limit.name: window.slots(time) for window in lasting}
+        if self._rests_until > time:
+            kept[RESTS] = self._rests_until
+        self._facts[FACT] = json.dumps(kept)
 
     def _time(self) -> float:
         return self._now().timestamp()
@@ -153,8 +168,3 @@ class _Window:
 
     def _over(self, slot: int) -> float:
         return (slot + 1) * self._width + self.limit.seconds
-
-
-def _kept(text: str | None) -> dict[str, list[list[int]]]:
-    found: dict[str, list[list[int]]] = json.loads(text) if text else {}
-    return found

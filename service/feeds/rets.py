@@ -5,8 +5,7 @@ from datetime import UTC, datetime
 
 import structlog
 
-from parsers.records import Redirect
-from service.config import RetsFeed
+from parsers.records import ListingState, Redirect
 from service.core.ports import Facts, IncomingPhoto, KeySnapshot, Page, Wanted
 from service.errors import RetryLater, ServiceError
 from service.feeds.cursor import Cursor
@@ -15,6 +14,8 @@ from service.feeds.rets_client import Observer, RetsClient
 from service.feeds.rets_photos import PhotoRequests
 from service.feeds.rets_queries import Queries
 from service.feeds.rets_search import in_batches
+from service.feeds.transport import WAITS
+from service.rets_config import RetsFeed
 
 log = structlog.get_logger()
 
@@ -23,7 +24,7 @@ class RetsSource:
     """One feed, read by one thread. Once abandoned it can only be closed.
 
     `facts` outlive it (else what it learns is forgotten with it); `now` is the clock that a
-    server's Date is held against.
+    server's Date is held against; `waits` are the transport's.
     """
 
     def __init__(
@@ -33,18 +34,20 @@ class RetsSource:
         facts: Facts | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         observer: Observer | None = None,
+        *,
+        waits: tuple[float, ...] = WAITS,
     ) -> None:
         facts = {} if facts is None else facts
-        self._feed, self._config, self._observer = feed, config, observer
-        self._client = RetsClient(feed, config, observer=observer)
-        self._urls = PhotoUrls(feed, config)
+        self._feed, self._config = feed, config
+        self._client = RetsClient(feed, config, observer=observer, waits=waits)
+        self._urls = PhotoUrls(feed, config, observer, waits)
         self._queries = Queries(self._client, feed, config)
         self._cursor = Cursor(feed, config, facts, now)
         self._photos = PhotoRequests(feed, config, self._client, facts)
 
     def open(self) -> None:
         """Log in."""
-        self._photos.takes_several = True  # each session may find out anew
+        self._photos.begin_session()
         self._client.login()
 
     def close(self) -> None:
@@ -56,6 +59,10 @@ class RetsSource:
         """Cut whatever transfer is running, from another thread; it then raises TransferCut."""
         self._client.abandon()
         self._urls.abandon()
+
+    def hide(self, text: str) -> str:
+        """The text without secrets; see discreet_source.py."""
+        return self._client.hide(text)
 
     @property
     def takes_several(self) -> bool:
@@ -73,7 +80,8 @@ class RetsSource:
             over.see(listings, search.date)
             yield Page(listings)
         if search.quarantined:
-            log.warning("search.rows_unread", feed=self._feed, rows=search.quarantined, first=search.reason)
+            first = self.hide(search.reason)
+            log.warning("search.rows_unread", feed=self._feed, rows=search.quarantined, first=first)
         yield Page((), over.mark(whole=search.is_whole(over.early)))
 
     def keys(self) -> KeySnapshot:
@@ -93,6 +101,10 @@ class RetsSource:
             why = f"COUNT says {search.count} listings, {len(keys)} keys came"
         return KeySnapshot(frozenset(keys), complete=not why, why=why, paged=search.answers > 1)
 
+    def records(self, keys: Sequence[str]) -> Iterator[ListingState]:
+        """What the server says of these listings now. Raises RetryLater or StopFeed."""
+        return self._queries.records(keys)
+
     def open_photos(self, wanted: Sequence[Wanted]) -> Iterator[IncomingPhoto]:
         """The photos, as they come; those that are only pointed to follow once the answers have ended.
 
@@ -106,8 +118,6 @@ class RetsSource:
                 else:
                     yield photo
             for photo, redirect in redirected:
-                if self._observer:
-                    self._observer.asked("Photo", {"URL": redirect.url})
                 yield from self._urls.fetch(photo, redirect)
         except ServiceError as error:
             if len(wanted) == 1:

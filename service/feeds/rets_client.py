@@ -9,19 +9,20 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 import structlog
-from requests.cookies import RequestsCookieJar
 
 from parsers.errors import ParseError, Truncated
 from parsers.mime import Headers
 from parsers.rets.login import LoginAnswer, parse_login
 from parsers.rets.reply import Reply, Verdict, read_reply
-from service.config import RetsFeed
 from service.errors import RetryLater, ServiceError, StopFeed, TransferCut
 from service.feeds.answer import Answer, Lens
 from service.feeds.auth import FeedAuth
+from service.feeds.cookies import SessionCookies
 from service.feeds.hosts import FeedHosts, move, resolve
 from service.feeds.transport import WAITS, Transport
 from service.feeds.verdicts import refusal
+from service.logs import Redactor
+from service.rets_config import RetsFeed
 
 log = structlog.get_logger()
 
@@ -35,14 +36,23 @@ LOGOUT_SECONDS = 3.0
 """A server that takes longer for a logout will end the session by itself."""
 
 
+SHORTEST_COOKIE = 8
+"""Characters of a cookie's value that may be a session; shorter ones say `en` or `true`."""
+
+
 class Observer(Protocol):
     """Sees every Search and GetObject, and may change how its answer reads (service/record.py)."""
 
     def asked(self, transaction: str, params: Mapping[str, str]) -> None:
-        """A transaction begins, or `Photo`, a picture at a URL. May raise StopFeed."""
+        """A transaction begins."""
 
-    def answered(self, status: int, headers: Headers, secrets: Sequence[str]) -> tuple[Headers, Lens]:
-        """The transaction's final answer. `secrets` are the values of the session's cookies."""
+    def asked_photo(self, url: str) -> str:
+        """A picture is to be fetched that an answer, as it was read, points to. Returns its true URL."""
+
+    def answered(
+        self, url: str, status: int, headers: Headers, secrets: Sequence[str] = ()
+    ) -> tuple[Headers, Lens]:
+        """The final answer, from `url`. `secrets` are the values of the session's cookies."""
 
 
 class RetsClient:
@@ -55,11 +65,15 @@ class RetsClient:
         *,
         clock: Callable[[], float] = time.monotonic,
         observer: Observer | None = None,
+        waits: tuple[float, ...] = WAITS,
     ) -> None:
         self._feed, self._config, self._clock, self._observer = feed, config, clock, observer
-        self._cookies = RequestsCookieJar()
+        self._cookies = SessionCookies()
         self._auth = FeedAuth(config, self._cookies)
-        self._transport = self._new_transport(config.timeout.total_seconds())
+        self._redactor = Redactor(
+            secret.get_secret_value() for secret in (config.password, config.user_agent_password) if secret
+        )
+        self._transport = self._new_transport(config.timeout.total_seconds(), waits)
         self._session: LoginAnswer | None = None
         self._used = clock()
 
@@ -115,13 +129,19 @@ class RetsClient:
         # Q50: some servers fail here for one version, and serve another.
         return self._observed("GetObject", params, accept=accept, hint=self._check("rets_version"))
 
+    def hide(self, text: str) -> str:
+        """The text without what this session is kept by."""
+        cookies = (cookie.value.strip('"') for cookie in self._cookies if cookie.value)
+        session = [value for value in cookies if len(value) >= SHORTEST_COOKIE]
+        return self._redactor.clean_cut(text, [*session, *self._auth.secrets()])
+
     def _observed(self, capability: str, params: Mapping[str, str], *, accept: str, hint: str) -> Answer:
         if self._observer is None:
             return self._transact(capability, params, accept=accept, hint=hint)
         self._observer.asked(capability, params)
         answer = self._transact(capability, params, accept=accept, hint=hint)
         cookies = [cookie.value for cookie in self._cookies if cookie.value]
-        answer.look_through(*self._observer.answered(answer.status, answer.headers, cookies))
+        answer.look_through(*self._observer.answered(answer.url, answer.status, answer.headers, cookies))
         return answer
 
     def _transact(self, capability: str, params: Mapping[str, str], *, accept: str, hint: str) -> Answer:
@@ -211,7 +231,7 @@ class RetsClient:
     def _check(self, *keys: str) -> str:
         return "check " + " and ".join(f"feeds.{self._feed}.{key}" for key in keys)
 
-    def _new_transport(self, silence: float, waits: tuple[float, ...] = WAITS) -> Transport:
+    def _new_transport(self, silence: float, waits: tuple[float, ...]) -> Transport:
         config = self._config
         return Transport(
             self._feed,
@@ -222,6 +242,7 @@ class RetsClient:
             headers={"User-Agent": config.user_agent, "RETS-Version": config.rets_version, "Accept": "*/*"},
             auth=self._auth,
             cookies=self._cookies,
+            ca_file=config.ca_file,
         )
 
 

@@ -12,6 +12,7 @@ from parsers.errors import ParseError, Truncated
 from parsers.mime import decode_body
 from parsers.records import Outcome, PhotoRef, Redirect, Unknown
 from parsers.rets.objects import (
+    UrlRow,
     UrlTable,
     is_image_start,
     is_url_table,
@@ -19,17 +20,21 @@ from parsers.rets.objects import (
     photo_order,
     read_object_head,
 )
-from service.config import RetsFields
 from service.core.ports import IncomingPhoto
 from service.errors import RetryLater, TransferCut
 from service.feeds.answer import Answer
 from service.feeds.asked import Asked
 from service.feeds.bundle import Bundle, Part, find_boundary
+from service.feeds.endless import Flow
 from service.feeds.hosts import resolve
 from service.feeds.rets_client import read_head_reply, text_head
+from service.rets_config import RetsFields
 
 MAGIC_BYTES = 32
 """Bytes by which every kind of image is known."""
+
+ROWS_A_LISTING = 10_000
+"""Rows of a table of URLs: twenty times what any feed allows a listing."""
 
 USUAL_FIELDS = RetsFields()
 
@@ -74,11 +79,10 @@ def _read_single(answer: Answer, asked: Asked, fields: RetsFields) -> Iterator[I
 def _read_table(feed: str, answer: Answer, asked: Asked) -> Iterator[IncomingPhoto]:
     """The rows of a COMPACT table of URLs."""
     table = UrlTable()
+    rows = _table_rows(table, answer, Flow(feed, f"the table of {answer.place}"), ROWS_A_LISTING * asked.size)
     try:
         yield from asked.assign(
-            IncomingPhoto(row.listing, row.ref, _resolved(row.outcome, answer.url))
-            for chunk in iter(answer.read, b"")
-            for row in table.receive_data(chunk)
+            IncomingPhoto(row.listing, row.ref, _resolved(row.outcome, answer.url)) for row in rows
         )
         end = table.close()
     except Truncated as error:
@@ -92,6 +96,13 @@ def _read_table(feed: str, answer: Answer, asked: Asked) -> Iterator[IncomingPho
     elif not end.complete:
         why = f"COUNT says {end.end.count}, {end.end.rows} rows could be read"
         raise RetryLater(f"the table of {answer.place} is not whole: {why}", feed=feed)
+
+
+def _table_rows(table: UrlTable, answer: Answer, flow: Flow, most: int) -> Iterator[UrlRow]:
+    for chunk in iter(answer.read, b""):
+        rows = table.receive_data(chunk)
+        yield from rows
+        flow.note(len(rows), len(chunk), most)
 
 
 def _photo(part: Part, url: str, position: int, fields: RetsFields) -> IncomingPhoto:

@@ -12,11 +12,11 @@ import structlog
 from parsers.errors import Malformed
 from parsers.records import WHOLE_SET, Absent, Denied
 from parsers.rets.dmql import object_ids
-from service.config import RetsFeed
 from service.core.ports import Facts, IncomingPhoto, Wanted
 from service.feeds.asked import Asked
 from service.feeds.get_object import ObjectRequests, SeveralRefused, UnknownType
 from service.feeds.rets_client import RetsClient
+from service.rets_config import RetsFeed
 
 log = structlog.get_logger()
 
@@ -26,9 +26,14 @@ class PhotoRequests:
 
     def __init__(self, feed: str, config: RetsFeed, client: RetsClient, facts: Facts) -> None:
         self.takes_several = True
-        self._feed, self._config = feed, config
+        self._feed, self._config, self._client = feed, config, client
         self._types = list(config.object_types)
         self._objects = ObjectRequests(feed, config, client, facts)
+
+    def begin_session(self) -> None:
+        """What another session may take differently is found out anew."""
+        self.takes_several = True
+        self._objects.begin_session()
 
     def photos(self, wanted: Sequence[Wanted]) -> Iterator[IncomingPhoto]:
         """The photos as they come. Raises StopFeed when the server knows none of the types (Q47, Q52)."""
@@ -52,7 +57,8 @@ class PhotoRequests:
         if self._types == [unknown.type_]:
             raise unknown.error
         self._types.remove(unknown.type_)
-        log.warning("photo.type_unknown", feed=self._feed, type=unknown.type_, error=str(unknown.error))
+        said = self._client.hide(str(unknown.error))
+        log.warning("photo.type_unknown", feed=self._feed, type=unknown.type_, error=said)
 
     def _ask(self, wanted: Sequence[Wanted], type_: str) -> Iterator[IncomingPhoto]:
         sayable: list[Wanted] = []

@@ -1,17 +1,18 @@
 """What is asked of Search: which listings changed, and which there are, in this server's terms."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TypeAlias
 
+from parsers.records import ListingState
 from parsers.rets.compact import CompactListings
 from parsers.rets.dmql import fill_query, query_of_keys
 from parsers.rets.search import FieldNames, ListingParser
 from parsers.rets.standard_xml import StandardXmlListings
-from service.config import RetsFeed
-from service.feeds.keyed_search import KeyedSearch
+from service.feeds.keyed_search import KeyedSearch, in_lists
 from service.feeds.rets_client import RetsClient
 from service.feeds.rets_search import ListingSearch
+from service.rets_config import RetsFeed
 
 Search: TypeAlias = ListingSearch | KeyedSearch
 
@@ -41,6 +42,11 @@ class Queries:
     def keys(self) -> ListingSearch:
         """Every listing, of which only the key matters."""
         return self._whole(self._keys_query(), self._columns[:1])
+
+    def records(self, keys: Sequence[str]) -> Iterator[ListingState]:
+        """The records of these listings, as many at once as fit into a URL."""
+        for some in in_lists(keys, self._config.limit or PAGE_ROWS):
+            yield from self._records(some).listings()
 
     def _whole(self, query: str, columns: Sequence[str]) -> ListingSearch:
         """A result in pages where the server has Offset, else in one answer."""

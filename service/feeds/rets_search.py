@@ -12,14 +12,26 @@ from parsers.records import ListingState
 from parsers.rets.reply import Verdict
 from parsers.rets.search import ListingParser, SearchEnd
 from service.errors import RetryLater, ServiceError, TransferCut
+from service.feeds.endless import Flow
 from service.feeds.rets_client import RetsClient
 from service.feeds.verdicts import refusal
 
 BATCH = 500
 """Listings handed on at a time: a page may hold 100 000 rows, and each batch is one transaction."""
 
+MAX_ROWS = 5_000_000
+"""Rows of one answer: no MLS has as many listings."""
+
+MOST_REPEATS = 10
+"""How often one answer may bring each listing, on average, once it has 1000 rows. Real ones repeat a row
+or two; one that says the same again and again has no end."""
+
 MORE_ROWS = 20208
 """Maximum records exceeded: the rows are good, and there are more."""
+
+NO_RECORDS = 20201
+"""The only code by which a search finds nothing (Q56). 20403 says so of photos; here it is a mistake, and
+taken for an empty feed it would remove all of it."""
 
 OFFSET_UNKNOWN = 20203
 """What a server without Offset says to one (Q63); elsewhere a miscellaneous search error."""
@@ -90,10 +102,14 @@ class ListingSearch:
             paging["Offset"] = str(self._received + 1)
         with self._client.search({**self._params, **paging}) as answer:
             self.date = self.date or answer.headers.get("Date")
+            flow = Flow(self._feed, "Search")
             while chunk := answer.read():
-                for listing in parser.receive_data(chunk):
+                found = parser.receive_data(chunk)
+                for listing in found:
                     self._page.add(listing.key)
                     yield listing
+                most = max(1000, MOST_REPEATS * len(self._page))
+                flow.note(len(found), len(chunk), min(most, MAX_ROWS))
         return parser.close()
 
     def _note(self, end: SearchEnd) -> None:
@@ -115,7 +131,7 @@ class ListingSearch:
         if self._page and self._page <= before:
             return self._is_stuck("the server gave the same page again")
         self._received += rows
-        if rows == 0 or end.reply.verdict is Verdict.NOTHING:  # Q56, Q60
+        if rows == 0 or end.reply.code == NO_RECORDS:  # Q56, Q60
             return self._is_over()
         if self.count is not None:  # Q61, Q62
             return self._received < self.count
@@ -136,7 +152,7 @@ class ListingSearch:
         return self._is_over()
 
     def _check_ended(self, end: SearchEnd) -> None:
-        if end.reply.verdict is not Verdict.FINE and end.reply.verdict is not Verdict.NOTHING:
+        if end.reply.verdict is not Verdict.FINE and end.reply.code != NO_RECORDS:
             raise refusal(self._feed, "Search", end.reply)
         if not end.ended:  # Q77
             raise TransferCut("Search: the answer stops before its closing tag", feed=self._feed)

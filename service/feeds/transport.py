@@ -4,10 +4,13 @@ Until the first byte of a body, asking again is this module's business; from the
 TransferCut (answer.py), and the caller decides.
 """
 
+import re
 import socket
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
+from urllib.parse import urlsplit
 from weakref import WeakSet
 
 import requests
@@ -21,6 +24,7 @@ from service.errors import RetryLater, TransferCut
 from service.feeds.answer import FAILURES, Answer, cause
 from service.feeds.auth import Anonymous
 from service.feeds.connections import PlainSession, WatchedAdapter, shut
+from service.feeds.cookies import no_cookies
 from service.feeds.hosts import HostRule, place, resolve
 
 CONNECT_SECONDS = 10.0
@@ -34,25 +38,47 @@ WAITS = (0.5, 2.0)
 LONGEST_WAIT = 30.0
 """Seconds of a Retry-After that are sat out here; for longer ones the caller has better to do."""
 
+LONGEST_AFTER = 86_400.0
+"""Seconds of a Retry-After that is believed. A parked listing is looked at daily, too."""
+
+_PLAIN = re.compile(r"[!-~]+")
+
 _BUSY = frozenset({429, 502, 503, 504})
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
+class TooManyRequests(RetryLater):
+    """HTTP 429."""
+
+
 @dataclass(frozen=True)
 class _Question:
-    """One GET. `hint` says what to check where the server itself fails."""
+    """One request. `hint` says what to check where the server itself fails."""
 
     url: str
     params: Mapping[str, str] | None
     headers: Mapping[str, str] | None
     hint: str | None
+    method: str = "GET"
+    body: bytes | None = None
+
+    @property
+    def target(self) -> str | None:
+        """What the request line is to hold: the URL byte for byte, since it may be signed (X6, C8).
+
+        None where it has to be spelled anew: with parameters beside it, or where it is no plain ASCII.
+        """
+        parts = urlsplit(self.url)
+        target = (parts.path or "/") + (f"?{parts.query}" if "?" in self.url else "")
+        return target if self.params is None and _PLAIN.fullmatch(target) else None
 
 
 class Transport:
-    """GET requests of one feed, one at a time; `abandon` may be called from another thread.
+    """Requests of one feed, one at a time; `abandon` may be called from another thread.
 
     `silence` is how many seconds the server may say nothing; `waits` the seconds before each try
-    after the first.
+    after the first; `ca_file` holds certificate authorities beside the public ones. Without `cookies`
+    none are kept.
     """
 
     def __init__(
@@ -65,20 +91,21 @@ class Transport:
         waits: tuple[float, ...] = WAITS,
         auth: Anonymous | None = None,
         cookies: RequestsCookieJar | None = None,
+        ca_file: Path | None = None,
     ) -> None:
         self._feed, self._rule, self._waits = feed, rule, waits
-        self._timeout = (min(CONNECT_SECONDS, silence), silence)
+        self._silence = silence
         self._auth = auth or Anonymous()
         self._cut = threading.Event()
         self._lock = threading.Lock()
         self._sockets: WeakSet[socket.socket] = WeakSet()
+        self.target: str | None = None
         self._session = PlainSession()
         self._session.headers.update(headers)
         self._session.auth = self._auth
-        if cookies is not None:
-            self._session.cookies = cookies
+        self._session.cookies = no_cookies() if cookies is None else cookies
         for scheme in ("http://", "https://"):
-            self._session.mount(scheme, WatchedAdapter(self._watch))
+            self._session.mount(scheme, WatchedAdapter(self, ca_file))
 
     def get(
         self,
@@ -108,6 +135,15 @@ class Transport:
     def abandoned(self) -> bool:
         """Whether `abandon` was called. It is for good."""
         return self._cut.is_set()
+
+    def send(self, method: str, url: str, body: bytes, headers: Mapping[str, str], hint: str) -> Answer:
+        """The answer to a POST, PUT or DELETE, whatever its status below 500; a redirect is one, too.
+
+        It is sent once: nobody knows whether a request without an answer was carried out. Raises as
+        `get` does.
+        """
+        self._rule.check_url(url)
+        return self._ask_patiently(_Question(url, None, headers, hint, method, body), ())
 
     def abandon(self) -> None:
         """Cut the running request, wherever it stands, and refuse all others."""
@@ -145,7 +181,8 @@ class Transport:
         if isinstance(answer, RetryLater) or (answer.status < 500 and answer.status != 429):
             return answer
         answer.close()
-        trouble = RetryLater(
+        kind = TooManyRequests if answer.status == 429 else RetryLater
+        trouble = kind(
             f"{answer.place} answered HTTP {answer.status}",
             feed=self._feed,
             hint=question.hint,
@@ -158,37 +195,47 @@ class Transport:
     def _send(self, question: _Question) -> Answer | RetryLater:
         self._check_abandoned(question.url)
         try:
-            response = self._session.get(
+            self.target = None if self._auth.signs_target else question.target
+            response = self._session.request(
+                question.method,
                 question.url,
                 params=question.params,
+                data=question.body,
                 headers=question.headers,
                 stream=True,
                 allow_redirects=False,
-                timeout=self._timeout,
+                timeout=(min(CONNECT_SECONDS, self._silence), self._silence),
             )
         except FAILURES as error:
             self._check_abandoned(question.url)
+            no_trust = isinstance(error, requests.exceptions.SSLError)
             trouble = RetryLater(
                 f"{place(question.url)} could not be asked: {cause(error)}",
                 feed=self._feed,
-                hint=f"check the network and feeds.{self._feed}.login_url",
+                hint=f"check {'the certificate' if no_trust else 'the network'} and "
+                f"feeds.{self._feed}.{'ca_file' if no_trust else 'login_url'}",
             )
             # Whoever was silent for so long is not asked twice more; a bad certificate stays bad.
-            if isinstance(error, requests.ReadTimeout | requests.exceptions.SSLError):
+            if no_trust or isinstance(error, requests.ReadTimeout):
                 raise trouble from None
             return trouble
-        return Answer(response, self._feed, self._cut)
+        return Answer(response, self._feed, self._cut, self._silence)
 
     def _check_abandoned(self, url: str) -> None:
         if self._cut.is_set():
             raise TransferCut(f"{place(url)} was abandoned", feed=self._feed)
 
-    def _watch(self, connection: HTTPConnection) -> None:
+    # What `connections.Watch` asks for.
+
+    def check_address(self, address: str) -> None:
+        """Raise what the host rule raises."""
+        self._rule.check_address(address)
+
+    def connected(self, connection: HTTPConnection) -> None:
+        """A connection that `abandon` is to cut."""
         sock = connection.sock
         if not isinstance(sock, socket.socket):  # TLS within the TLS of a proxy
             return
-        if connection.proxy is None:
-            self._rule.check_address(sock.getpeername()[0])
         with self._lock:
             self._sockets.add(sock)
         if self._cut.is_set():
@@ -201,6 +248,6 @@ def _retry_after(headers: Headers) -> float | None:
     if not value:
         return None
     try:
-        return urllib3.Retry().parse_retry_after(value)
-    except InvalidHeader:
+        return min(urllib3.Retry().parse_retry_after(value), LONGEST_AFTER)
+    except (InvalidHeader, ValueError, OverflowError):  # the last two: a number beyond all numbers
         return None

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from service.config import RetsFeed, RetsFields
 from service.core.ports import Facts, IncomingPhoto, Wanted
 from service.feeds.asked import Asked
 from service.feeds.hosts import FeedHosts
 from service.feeds.rets import RetsSource
 from service.feeds.rets_objects import read_objects
 from service.feeds.transport import Transport
+from service.rets_config import RetsFeed, RetsFields
 from tests.feeds.answers import Photos, Read, read_photo
 from tests.feeds.scripted import Reply, Request, ScriptedServer, ok
 

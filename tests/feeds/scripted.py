@@ -22,6 +22,8 @@ class Request:
 
     target: str
     headers: Mapping[str, str]
+    method: str = "GET"
+    body: bytes = b""
 
     @property
     def path(self) -> str:
@@ -165,7 +167,8 @@ def _read(reader: BinaryIO) -> Request | None:
     while line := reader.readline().decode("latin-1").strip():
         name, _, value = line.partition(":")
         headers[name.lower()] = value.strip()
-    return Request(first[1], headers)
+    body = reader.read(int(headers.get("content-length", "0")))
+    return Request(first[1], headers, first[0], body)
 
 
 class DigestGate:

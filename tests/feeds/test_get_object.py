@@ -95,15 +95,29 @@ def test_q44_a_server_that_refuses_either_location_denies_the_photos(
 
 
 @pytest.mark.parametrize("unavailable", [UNAVAILABLE, EACH_UNAVAILABLE])
-def test_q45_a_server_that_gives_urls_alone_is_found_out_and_kept(
+def test_q45_a_server_that_gives_urls_alone_is_found_out_once_a_session(
     server: ScriptedServer, open_source: Open, unavailable: Reply
 ) -> None:
     server.handlers["/object"] = by_location(server, unavailable)
     facts: dict[str, str] = {}
     source = open_source(facts)
     assert ask(source) == ask(source) == ALL_THREE
-    assert ask(open_source(facts)) == ALL_THREE
-    assert locations(server) == ["0", "1", "1", "1"]
+    source.open()
+    assert ask(source) == ask(source) == ALL_THREE
+    assert locations(server) == ["0", "1", "1", "0", "1", "1"]
+    assert facts == {}
+
+
+def test_q45_a_server_that_had_a_bad_moment_is_asked_as_configured_again(
+    server: ScriptedServer, open_source: Open
+) -> None:
+    moments = one_after_the_other(UNAVAILABLE, PICTURES)
+    urls = by_location(server, PICTURES)
+    server.handlers["/object"] = lambda asked: (urls if asked.params["Location"] == "1" else moments)(asked)
+    facts: dict[str, str] = {}
+    assert ask(open_source(facts)) == ask(open_source(facts)) == ALL_THREE
+    assert locations(server) == ["0", "1", "0"]
+    assert facts == {"location": "0:0"}
 
 
 def test_another_configuration_is_tried_anew(server: ScriptedServer, open_source: Open) -> None:

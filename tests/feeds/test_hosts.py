@@ -1,3 +1,5 @@
+from ipaddress import ip_network
+
 import pytest
 
 from service.errors import SkipItem, StopFeed
@@ -45,13 +47,34 @@ def test_what_is_not_http_is_refused(url: str) -> None:
         PublicHosts("mls", LOGIN).check_url(url)
 
 
-@pytest.mark.parametrize(
-    "address", ["10.0.0.1", "127.0.0.1", "169.254.169.254", "::1", "::ffff:192.168.1.1", "fe80::1%eth0"]
-)
-def test_private_addresses_are_refused_unless_the_login_host_is_private(address: str) -> None:
-    with pytest.raises(SkipItem, match="private address"):
+PRIVATE = ["10.0.0.1", "127.0.0.1", "169.254.169.254", "::1", "::ffff:192.168.1.1", "fe80::1%eth0"]
+
+
+@pytest.mark.parametrize("address", PRIVATE)
+def test_private_addresses_are_refused_with_the_key_that_allows_them(address: str) -> None:
+    with pytest.raises(SkipItem, match=r"private address .*feeds\.mls\.photo_networks"):
         PublicHosts("mls", "https://192.0.43.7/login").check_address(address)
-    PublicHosts("mls", "https://127.0.0.1/login").check_address(address)
+
+
+@pytest.mark.parametrize(
+    ("login", "allowed", "refused"),
+    [
+        ("https://127.0.0.1/login", ["127.0.0.1", "127.8.8.8", "::1"], ["10.0.0.1", "169.254.169.254"]),
+        ("https://localhost:1/login", ["127.0.0.1", "::1"], ["10.0.0.1"]),
+        ("https://10.0.0.1/login", ["10.0.0.1", "::ffff:10.0.0.1"], ["10.0.0.2", "127.0.0.1"]),
+        ("https://rets.mls.example/login", ["10.7.0.9"], ["10.8.0.1", "::1"]),
+    ],
+)
+def test_private_addresses_are_allowed_by_a_network_or_by_the_address_of_the_login_url(
+    login: str, allowed: list[str], refused: list[str]
+) -> None:
+    networks = [ip_network("10.7.0.0/16")] if "mls" in login else []
+    rule = PublicHosts("mls", login, networks)
+    for address in allowed:
+        rule.check_address(address)
+    for address in refused:
+        with pytest.raises(SkipItem, match="private address"):
+            rule.check_address(address)
 
 
 def test_public_addresses_may_be_asked() -> None:

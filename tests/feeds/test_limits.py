@@ -97,6 +97,16 @@ def test_a_crash_forgets_no_more_than_the_last_second() -> None:
     assert use.used >= 48
 
 
+def test_x10_a_rest_is_kept_over_a_restart() -> None:
+    watch, facts = Watch(), dict[str, str]()
+    Quota([], facts, watch).rest(600)
+    watch.move(60)
+    after = Quota([], facts, watch)
+    assert after.wait() == 540
+    watch.move(540)
+    assert after.wait() == 0.0
+
+
 def test_a_clock_that_is_set_back_locks_nobody_out_for_longer_than_a_window() -> None:
     watch = Watch()
     quota = Quota([PER_SECOND], {}, watch)

@@ -5,9 +5,9 @@ from contextlib import contextmanager
 import pytest
 from pydantic import SecretStr
 
-from service.config import RetsFeed
 from service.errors import RetryLater, ServiceError, StopFeed, TransferCut
 from service.feeds.rets_client import RetsClient
+from service.rets_config import RetsFeed
 from tests.feeds.conftest import LOGIN, PASSWORD, UA_PASSWORD, Configure, login_page
 from tests.feeds.scripted import DigestGate, Reply, Request, ScriptedServer, cut, ok, one_after_the_other
 

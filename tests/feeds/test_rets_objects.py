@@ -1,4 +1,5 @@
 from base64 import encodebytes
+from itertools import chain, repeat
 
 import pytest
 
@@ -7,7 +8,7 @@ from service.core.ports import Wanted
 from service.errors import RetryLater, ServiceError, TransferCut
 from tests.feeds.answers import PARALLEL, ROWS, Photos, Read, bundle, jpeg, part, reply, table, until_trouble
 from tests.feeds.conftest import FIELDS, Open
-from tests.feeds.scripted import Reply, ScriptedServer, ok
+from tests.feeds.scripted import Reply, ScriptedServer, chunked, ok
 
 # Bundles.
 
@@ -214,3 +215,13 @@ def test_a_table_without_rows_decides_nothing(read: Read) -> None:
     (came,) = read(ok(table()))
     assert came[:2] == ("100", WHOLE_SET)
     assert isinstance(came[2], Unknown)
+
+
+def test_a_table_that_goes_on_for_ever_is_left(photos: Photos) -> None:
+    opening, _, _ = table(*ROWS).partition("</RETS>")
+    row = f"<DATA>\t{ROWS[-1]}\t</DATA>".encode()
+    endless = chunked(chain((opening.encode(),), repeat(row * 1000)))
+    came, trouble = until_trouble(photos(endless))
+    assert isinstance(trouble, RetryLater)
+    assert "no end" in trouble.what
+    assert {id_ for _, id_, _ in came} == {"1", "2", "3"}

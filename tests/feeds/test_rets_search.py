@@ -1,4 +1,5 @@
 from collections.abc import Callable, Iterator, Sequence
+from itertools import chain, repeat
 
 import pytest
 
@@ -6,11 +7,22 @@ from parsers.records import ListingState
 from parsers.rets.compact import CompactListings
 from parsers.rets.search import FieldNames
 from service.errors import RetryLater, ServiceError, StopFeed, TransferCut
+from service.feeds import endless as endless_answers
 from service.feeds import rets_search
 from service.feeds.rets_client import RetsClient
 from service.feeds.rets_search import ListingSearch, in_batches
+from tests.feeds.answers import reply
 from tests.feeds.conftest import Configure
-from tests.feeds.scripted import Handler, Reply, Request, ScriptedServer, cut, ok, one_after_the_other
+from tests.feeds.scripted import (
+    Handler,
+    Reply,
+    Request,
+    ScriptedServer,
+    chunked,
+    cut,
+    ok,
+    one_after_the_other,
+)
 
 NONE = ok('<RETS ReplyCode="20201" ReplyText="No Records Found"/>')
 
@@ -75,6 +87,41 @@ def read_until_trouble(search: ListingSearch) -> tuple[list[str], ServiceError]:
 
 def offsets(server: ScriptedServer) -> list[int]:
     return [int(request.params["Offset"]) for request in server.asked("/search")]
+
+
+@pytest.mark.parametrize("paged", [True, False])
+def test_no_object_found_is_no_empty_search(search: Search, *, paged: bool) -> None:
+    keys, trouble = read_until_trouble(search(lambda _: ok(reply(20403)), paged=paged))
+    assert (keys, type(trouble)) == ([], RetryLater)
+    assert "20403" in trouble.what
+
+
+def endless(row: bytes) -> Reply:
+    """Two good rows, then this one for ever."""
+    opening, _, _ = document([1, 2]).encode().partition(b"</RETS>")
+    return chunked(chain((opening,), repeat(row * 1000)))
+
+
+def test_an_answer_that_repeats_its_rows_for_ever_is_left(search: Search) -> None:
+    row = b"<DATA>\t2\t2024-01-01T00:00:00Z\t</DATA>\n"
+    keys, trouble = read_until_trouble(search(lambda _: endless(row)))
+    assert isinstance(trouble, RetryLater)
+    assert "no end" in trouble.what
+    assert set(keys) == {"1", "2"}
+
+
+def test_an_answer_without_rows_that_goes_on_for_ever_is_left(
+    search: Search, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(endless_answers, "MAX_ROWLESS", 2**20)
+    _, trouble = read_until_trouble(search(lambda _: endless(b"<!-- still here -->" * 50)))
+    assert isinstance(trouble, RetryLater)
+    assert "no end" in trouble.what
+
+
+def test_rows_that_come_twice_are_no_endless_answer(search: Search) -> None:
+    some = [number for number in range(900) for _ in range(2)]
+    assert keys_of(search(lambda _: page(some, count=900), paged=False).listings()) == texts(some)
 
 
 def test_q56_no_records_found_is_an_empty_success(search: Search) -> None:

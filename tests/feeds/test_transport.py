@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -338,3 +339,54 @@ def test_no_library_logs_a_url(
 def test_a_redirect_to_no_url_is_refused(server: ScriptedServer, transport: Transport, location: str) -> None:
     with pytest.raises(StopFeed, match="not HTTP"):
         transport.get(say(server, moved(location)))
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "/x?$skiptoken=%7e%2b%2F==",
+        "/x?a=b&&c=%c3%A9;d='e'|{f}^",
+        "/x/../y//z?",
+        "/x",
+    ],
+)
+def test_x6_a_url_that_a_server_gave_is_sent_byte_for_byte(
+    server: ScriptedServer, transport: Transport, target: str
+) -> None:
+    server.handlers[urlsplit(target).path] = lambda _request: ok("page")
+    with transport.get(server.url(target)) as answer:
+        assert answer.status == 200
+    assert server.requests[-1].target == target
+
+
+def test_a_url_that_no_request_line_can_hold_is_spelled_as_a_browser_would(
+    server: ScriptedServer, transport: Transport
+) -> None:
+    server.handlers["/x"] = lambda _request: ok("page")
+    with transport.get(server.url("/x?name=a b\u00e9")):
+        assert server.requests[-1].target == "/x?name=a%20b%C3%A9"
+
+
+def test_a_redirect_is_followed_byte_for_byte(server: ScriptedServer, transport: Transport) -> None:
+    server.handlers["/moved"] = lambda _request: ok("here", status=200)
+    location = [("Location", "/moved?sig=%7e==")]
+    with transport.get(say(server, ok("", status=302, headers=location))):
+        assert server.requests[-1].target == "/moved?sig=%7e=="
+
+
+def test_what_changes_something_is_sent_once(server: ScriptedServer, transport: Transport) -> None:
+    url = say(server, ok("busy", status=503), ok("done"))
+    with pytest.raises(RetryLater, match="HTTP 503"):
+        transport.send("POST", url, b"{}", {"Content-Type": "application/json"}, "check it")
+    (request,) = server.requests
+    assert (request.method, request.body) == ("POST", b"{}")
+    assert request.headers["content-type"] == "application/json"
+
+
+def test_a_redirect_of_what_changes_something_is_an_answer(
+    server: ScriptedServer, transport: Transport
+) -> None:
+    url = say(server, ok("", status=307, headers=[("Location", "/elsewhere")]))
+    with transport.send("PUT", url, b"{}", {}, "check it") as answer:
+        assert answer.status == 307
+    assert len(server.requests) == 1
