@@ -15,7 +15,7 @@ class Feed:
     """One feed, ready to be worked on. `clock` gives UTC now; `jitter` gives 0..1.
 
     Feeds of one account share its `account`. `batch_listings` and `batch_objects` bound a request
-    for photos.
+    for photos. `lease` is how long the feed stays this process's after it was killed.
     """
 
     name: str
@@ -34,3 +34,4 @@ class Feed:
     account: Account
     batch_listings: int
     batch_objects: int
+    lease: timedelta

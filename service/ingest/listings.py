@@ -17,8 +17,10 @@ from io import BytesIO
 import structlog
 
 from parsers.errors import ParseError
-from parsers.records import WHOLE_SET, Image, PhotoRef, Retryable
+from parsers.records import WHOLE_SET, Image, ListingState, PhotoRef, Retryable
+from service.core.guards import Guard
 from service.core.manifest import render_manifest
+from service.core.outcomes import MAX_EVIDENCE, evidence_of
 from service.core.photos import (
     FRESH,
     IMMUTABLE,
@@ -34,22 +36,36 @@ from service.errors import RetryLater, ServiceError, SkipItem
 from service.ingest.feed import Feed
 from service.ingest.report import Report
 from service.ingest.transfer import Received, receive
+from service.ingest.watch import Watch
 
 log = structlog.get_logger()
 
 
 class ListingWork:
-    """One listing between its question and its commit. The last to let go settles it."""
+    """One listing between its question and its commit. The last to let go settles it.
 
-    def __init__(self, feed: Feed, report: Report, owed: Owed, stored: StoredSet) -> None:
+    `said` is what its record says now, where that was asked for; else what is owed counts.
+    """
+
+    def __init__(
+        self,
+        feed: Feed,
+        report: Report,
+        owed: Owed,
+        stored: StoredSet,
+        watch: Watch | None = None,
+        *,
+        said: ListingState | None = None,
+    ) -> None:
         self.owed = owed
-        self.plan: Plan = plan_listing(owed.said, stored, feed.rules)
+        self.plan: Plan = plan_listing(_believed(said or owed.said, owed, watch), stored, feed.rules)
         self.done = threading.Event()
         self.crash: BaseException | None = None
         self.failure: RetryLater | None = None
-        self._feed, self._report, self._stored = feed, report, stored
+        self._feed, self._report, self._stored, self._watch = feed, report, stored, watch
         self._answers: dict[str, Answer] = {}
         self._sent: set[str] = set()
+        self._refused: dict[str, RetryLater] = {}  # by object name: what the store did not take
         self._counts = {"downloaded": 0, "uploaded": 0, "bytes": 0}
         self._started = time.monotonic()
         self._lock = threading.Lock()
@@ -65,9 +81,11 @@ class ListingWork:
         """What to ask the feed for; None when nothing is to be asked."""
         if self.plan.ask == ():
             return None
-        desired = self.plan.desired
-        count = self.owed.said.expected_count if desired is None else len(desired)
-        return Wanted(self.key, self.plan.ask, count)
+        ask, desired = self.plan.ask, self.plan.desired
+        if desired is None:
+            return Wanted(self.key, ask, self.plan.said.expected_count)
+        refs = desired if ask is None else tuple(ref for ref in desired if ref.id in set(ask))
+        return Wanted(self.key, ask, len(desired), refs)
 
     def take(self, received: Received) -> None:
         """One photo came. Its upload starts at once, unless the bucket has these bytes."""
@@ -86,6 +104,7 @@ class ListingWork:
 
     def seal(self, failure: RetryLater | None = None) -> None:
         """No more photos come. A failure speaks for every photo that did not."""
+        self._report.add(avoided=self.plan.spared)
         if failure is not None:
             self.failure = failure
             self._answers[WHOLE_SET] = Answer(PhotoRef(WHOLE_SET, 0), Retryable(failure.what))
@@ -112,8 +131,7 @@ class ListingWork:
                 )
                 self._count(uploaded=1)
         except RetryLater as error:
-            self.failure = error
-            self._answers[received.ref.id] = Answer(received.ref, Retryable(error.what))
+            self.failure = self._refused[name] = error
         except BaseException as error:  # noqa: BLE001 - kept for the reader, who raises it
             self.crash = error
         finally:
@@ -143,36 +161,64 @@ class ListingWork:
             self.done.set()
 
     def _settle(self) -> None:
-        result = settle(self.plan, self._answers, self._stored)
+        answers = {id_: self._unless_refused(answer) for id_, answer in self._answers.items()}
+        result = self._guarded(settle(self.plan, answers, self._stored))
         if isinstance(result, Refusal):
             self._report.add(unchanged=len(self._stored.photos))
-            self._postpone(result.why, retry=result.retry, failed=result.failed)
+            self._postpone(result)
             return
         try:
-            apply_commit(self._feed, self._report, result)
+            apply_commit(self._feed, self._report, result, self.owed.said)
         except (RetryLater, SkipItem) as error:
             self.failure = error if isinstance(error, RetryLater) else None
-            self._postpone(error.what, retry=self.failure is not None, failed=1)
+            self._postpone(Refusal(error.what, retry=self.failure is not None))
             return
         if result.owed:
-            self._postpone(result.owed, retry=result.retry, failed=result.tally.failed or 1)
+            self._postpone(Refusal(result.owed, result.retry, result.tally.failed or 1, result.guard))
         self._say(result)
 
-    def _postpone(self, why: str, *, retry: bool, failed: int) -> None:
+    def _unless_refused(self, answer: Answer) -> Answer:
+        """A picture that was not stored is not had, under none of the ids that it came with (Q40)."""
+        image = answer.outcome
+        refused = self._refused.get(object_name(image)) if isinstance(image, Image) else None
+        return Answer(answer.ref, Retryable(refused.what)) if refused else answer
+
+    def _guarded(self, result: Commit | Refusal) -> Commit | Refusal:
+        """A set that may not get smaller now stays as it is, until it may."""
+        why = self._watch.refuses(result) if self._watch and isinstance(result, Commit) else ""
+        if not why or isinstance(result, Refusal):
+            return result
+        return Refusal(why, guard=Guard.PHOTOS, loses=result.loses)
+
+    def _postpone(self, refusal: Refusal) -> None:
         attempts = self.owed.attempts + 1
         after = self.failure.after if self.failure else None
-        due_at = next_attempt(attempts, self._feed.clock(), self._feed.jitter(), after, retry=retry)
-        parked = is_parked(attempts, retry=retry)
-        self._feed.catalog.postpone(self._feed.name, self.key, why=why, due_at=due_at, parked=parked)
-        self._report.fail(self.key, why, failed)
+        due_at = next_attempt(attempts, self._feed.clock(), self._feed.jitter(), after, retry=refusal.retry)
+        parked = is_parked(attempts, retry=refusal.retry)
+        self._feed.catalog.postpone(
+            self._feed.name,
+            self.key,
+            why=refusal.why,
+            due_at=due_at,
+            parked=parked,
+            evidence=self._evidence(),
+            guard=refusal.guard or "",
+            loses=refusal.loses,
+        )
+        self._report.fail(self.key, refusal.why, refusal.failed)
         log.warning(
             "listing.parked" if parked else "listing.postponed",
             feed=self._feed.name,
             listing=self.key,
-            why=why,
+            why=refusal.why,
             attempts=attempts,
             due_at=due_at.isoformat(),
         )
+
+    def _evidence(self) -> str:
+        """The heads of what came instead of photos."""
+        text = evidence_of(answer.outcome for answer in self._answers.values())
+        return text.encode(errors="replace")[:MAX_EVIDENCE].decode(errors="ignore")
 
     def _say(self, commit: Commit) -> None:
         log.info(
@@ -230,10 +276,20 @@ def wait_for(works: Sequence[ListingWork]) -> None:
             raise RuntimeError(f"listing {work.key} could not be settled") from work.crash
 
 
-def apply_commit(feed: Feed, report: Report, commit: Commit) -> None:
-    """Steps 2 to 4 of the commit order. The photos' puts (step 1) are behind us."""
+def _believed(said: ListingState, owed: Owed, watch: Watch | None) -> ListingState:
+    """What the listing says; without its count, where an operator does not believe that any more."""
+    if watch and watch.allowed and owed.guard == Guard.COUNT:
+        return said._replace(expected_count=None, complete=True)
+    return said
+
+
+def apply_commit(feed: Feed, report: Report, commit: Commit, said: ListingState | None = None) -> None:
+    """Steps 2 to 4 of the commit order. The photos' puts (step 1) are behind us.
+
+    `said` is the state that the commit settles.
+    """
     now = feed.clock()
-    feed.catalog.commit(feed.name, commit, now, now + feed.delete_after)
+    feed.catalog.commit(feed.name, commit, now, now + feed.delete_after, said)
     tally = commit.tally
     report.add(unchanged=tally.unchanged, moved=tally.moved, removed=tally.removed)
     if commit.changed:

@@ -7,8 +7,8 @@ from datetime import datetime
 from parsers.records import ListingState
 from service.core.photos import StoredSet
 from service.core.plan import FeedRules, plan_listing
-from service.core.ports import Catalog, PhotoSource
-from service.ingest.cycle import CHANGES, nothing_to_do
+from service.core.ports import CHANGES, Catalog, PhotoSource
+from service.ingest.cycle import nothing_to_do
 
 LIMIT = 10_000
 """Owed listings shown at most; the backlog's size is in `status`."""
@@ -50,6 +50,8 @@ def preview(
 def _entry(feed: str, said: ListingState, stored: StoredSet, rules: FeedRules, reason: str) -> Preview:
     plan = plan_listing(said, stored, rules)
     ask = "the whole set" if plan.ask is None else ", ".join(plan.ask) or "nothing"
+    if plan.desired is None and plan.ask != () and rules.described:
+        ask = "what its record lists"
     listed = {ref.id for ref in plan.desired or ()}
     certain = plan.desired is not None and said.complete
     removed = tuple(p.ref.id for p in stored.photos if p.ref.id not in listed) if certain else ()

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from service.errors import ServiceError
+from service.errors import FeedBusy, ServiceError, StopFeed
 
 COUNTS = (
     "listings",
@@ -18,9 +18,12 @@ COUNTS = (
     "manifests",
     "listings_removed",
     "swept",
+    "avoided",
+    "retried",
 )
 """Photos, except for `listings` (seen), `bytes` (of photos received), `manifests` (written),
-`listings_removed` and `swept` (objects deleted after their grace period)."""
+`listings_removed`, `swept` (objects deleted after their grace period) and `retried` (listings that
+had failed before). `avoided` are stored photos that are current and were not asked for."""
 
 
 @dataclass
@@ -49,6 +52,10 @@ class Report:
             self.owed[listing] = why
             self.counts["failed"] += photos
 
+    def hold(self, why: str) -> None:
+        """A guard spoke."""
+        self.held = f"{self.held}; {why}" if self.held else why
+
     def snapshot(self) -> Mapping[str, int]:
         """The counts as they are now."""
         with self._lock:
@@ -58,3 +65,11 @@ class Report:
     def ok(self) -> bool:
         """Whether nothing failed: no photo, no listing, not the feed, and no guard spoke."""
         return not (self.error or self.owed or self.held)
+
+    @property
+    def end(self) -> str:
+        """The worst that there is to say, in a word, for metrics."""
+        if self.error:
+            ends = ((StopFeed, "stopped"), (FeedBusy, "busy"))
+            return next((end for kind, end in ends if isinstance(self.stopped, kind)), "failed")
+        return "held" if self.held else "incomplete" if self.owed else "ok"

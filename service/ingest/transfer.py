@@ -10,17 +10,15 @@ from typing import BinaryIO, cast
 
 from parsers.errors import ParseError
 from parsers.image import ImageProbe
-from parsers.records import Image, Outcome, PhotoRef, Retryable, Unknown
-from parsers.rets.objects import judge_image
+from parsers.pdf import PdfProbe
+from parsers.records import DOCUMENT, Image, Outcome, PhotoRef, Retryable, Unknown
+from parsers.rets.objects import EVIDENCE, judge_image
 from service.core.ports import IncomingPhoto
 from service.errors import TransferCut
 
 SPOOL_MEMORY = 2**20
 """Bytes of one photo kept in memory; a larger one goes to a temporary file. Listing photos are
 mostly under 500 KB, and twice the uploaders of these are what an ingest holds at most."""
-
-EVIDENCE = 200
-"""Bytes of a body that is no image that are kept to tell what it was."""
 
 
 @dataclass(slots=True)
@@ -34,7 +32,10 @@ class Received:
 
 
 def receive(photo: IncomingPhoto, max_bytes: int) -> Received:
-    """Read one incoming photo and judge it. A cut transfer is an outcome of its photo, not an error."""
+    """Read one incoming photo and judge it. A cut transfer is an outcome of its photo, not an error.
+
+    What the record calls a document must be a PDF, and anything else a picture (R3).
+    """
     if photo.outcome is not None:
         return Received(photo.listing, photo.ref, photo.outcome)
     spool = cast("BinaryIO", SpooledTemporaryFile(max_size=SPOOL_MEMORY))  # noqa: SIM115 - the uploader closes it
@@ -52,7 +53,8 @@ def receive(photo: IncomingPhoto, max_bytes: int) -> Received:
 
 
 def _read(photo: IncomingPhoto, spool: BinaryIO, max_bytes: int) -> Outcome:
-    digest, probe, length, head = sha256(), ImageProbe(), 0, b""
+    probe = PdfProbe() if photo.ref.category == DOCUMENT else ImageProbe()
+    digest, length, head = sha256(), 0, b""
     for chunk in photo.chunks:
         length += len(chunk)
         if length > max_bytes:

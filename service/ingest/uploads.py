@@ -14,17 +14,30 @@ class Uploaders:
         self._pool = ThreadPoolExecutor(count, thread_name_prefix="uploader")
         # As many again may wait: enough to keep every thread busy, few enough to bound memory.
         self._slots = threading.BoundedSemaphore(2 * count)
+        self._lock = threading.Lock()
+        self._depth = 0
+
+    @property
+    def depth(self) -> int:
+        """Tasks that wait or run."""
+        return self._depth
 
     def submit(self, task: Callable[[], None]) -> None:
         """Queue a task; blocks while the queue is full. Never call it from a task."""
         self._slots.acquire()
+        self._move(1)
         self._pool.submit(self._run, task)
 
     def _run(self, task: Callable[[], None]) -> None:
         try:
             task()
         finally:
+            self._move(-1)
             self._slots.release()
+
+    def _move(self, by: int) -> None:
+        with self._lock:
+            self._depth += by
 
     def __enter__(self) -> Self:
         return self

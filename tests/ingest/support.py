@@ -70,7 +70,7 @@ class World:
     now: list[datetime]
     stop: threading.Event = field(default_factory=threading.Event)
 
-    def cycle(self, **options: bool) -> Report:
+    def cycle(self, **options: Any) -> Report:
         """One cycle, a day after the one before."""
         self.now[0] += timedelta(days=1)
         return run_cycle(self.house.feed(self.feed), Report(self.feed), self.stop, **options)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from service.errors import ConfigError, RetryLater
 from service.ingest.cycle import run_cycle
 from service.ingest.report import Report
 from service.stores.embedded import EmbeddedStore
-from tests.ingest.support import World, listing, photo, world
+from tests.ingest.support import World, jpeg, listing, photo, world
 
 
 class Watched:
@@ -23,6 +24,8 @@ class Watched:
 
     def __getattr__(self, name: str) -> Any:
         method = getattr(self._inner, name)
+        if name == "fenced":
+            return lambda lease: self._within(method(lease))
 
         def called(*args: Any, **kwargs: Any) -> Any:
             text = f"{name} {args[0]}" if name in {"put", "delete"} else name
@@ -33,6 +36,11 @@ class Watched:
             return method(*args, **kwargs)
 
         return called
+
+    def _within(self, fenced: Any) -> "Watched":
+        watched = Watched(fenced, self._calls)
+        watched.fail = self.fail
+        return watched
 
 
 class Watch:
@@ -74,6 +82,17 @@ def test_a_photo_that_cannot_be_put_leaves_the_listing_owed_and_unseen(watch: Wa
     watch.store.fail = {}
     assert watch.world.cycle().ok
     assert len(watch.world.shas("1001")) == 3
+
+
+def test_q40_a_repeated_picture_that_cannot_be_put_is_missing_under_each_of_its_ids(watch: Watch) -> None:
+    watch.world.mls.put(listing("1001", photo(1), photo(2, 1), photo(3)))
+    watch.store.fail = {sha256(jpeg(1)).hexdigest(): RetryLater("the store answered SlowDown")}
+    watch.cycle()
+    assert watch.world.named() <= watch.world.objects()
+    watch.store.fail = {}
+    assert watch.world.cycle().ok
+    assert len(watch.world.shas("1001")) == 3
+    assert watch.world.named() == watch.world.objects()
 
 
 def test_a_manifest_that_cannot_be_put_is_written_by_the_next_cycle_without_a_download(watch: Watch) -> None:
