@@ -78,10 +78,14 @@ def test_the_deployed_configuration_is_valid(tmp_path: Path, monkeypatch: pytest
     secrets = set(re.findall(r"/run/secrets/(\w+)", text))
     assert secrets <= set(COMPOSE["services"]["photos"]["secrets"])
     for secret in secrets:
-        (tmp_path / secret).write_text("x", encoding="utf-8")
+        (tmp_path / secret).write_text("x" * 16, encoding="utf-8")
     file = tmp_path / "listing-photos.toml"
     file.write_text(text.replace("/run/secrets", str(tmp_path)), encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     config = load_config(file)
+    assert config.web is not None
+    port = config.web.address[1]
+    assert COMPOSE["services"]["photos"]["ports"] == [f"127.0.0.1:{port}:{port}"]
+    assert f"http://127.0.0.1:{port}/healthz" in COMPOSE["services"]["photos"]["healthcheck"]["test"][-1]
     hosts = {re.sub(r".*?(//|@)(\w+)[:/].*", r"\2", url) for url in (config.store.url, config.catalog.url)}
     assert hosts & set(COMPOSE["services"])
