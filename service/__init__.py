@@ -4,8 +4,8 @@ The map, from the ground up, which is also the import rule (tests/test_imports.p
 
     parsers                                  pure; imports nothing of service
     core                                     pure decisions and the ports; imports parsers
-    feeds  stores  ingest  simulator         adapters and shell; import core and parsers, never each other
-    config  errors  logs                     leaves; anyone in service may import them
+    feeds  stores  ingest  simulator  web    adapters and shell; import core and parsers, never each other
+    config  errors  logs  metrics            leaves; anyone in service may import them
     bootstrap                                the only place where adapters are built and joined
     cli  daemon  replay  record              call bootstrap
 

@@ -7,23 +7,33 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
+from hashlib import sha256
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
-from service.config import Config, RetsFeed
+from service.config import Config, FeedConfig
 from service.core.plan import FeedRules
 from service.core.ports import Catalog, Facts, ObjectStore, PhotoSource
 from service.errors import ConfigError
+from service.feeds.discreet_source import DiscreetSource
+from service.feeds.reso.dialect import dialect_of
+from service.feeds.reso.source import ResoSource
 from service.feeds.rets import RetsSource
 from service.feeds.rets_client import Observer
+from service.feeds.timed_source import TimedSource
 from service.ingest.accounts import Account
 from service.ingest.feed import Feed
 from service.ingest.uploads import Uploaders
+from service.metrics import Metrics
+from service.reso_config import ODataFeed
+from service.rets_config import RetsFeed
 from service.stores.catalog import SqlCatalog, open_catalog
 from service.stores.embedded import EmbeddedStore
 from service.stores.object_store import MinioStore
+from service.stores.timed_store import TimedStore
 
 Now = Callable[[], datetime]
 
@@ -35,10 +45,10 @@ tuples that hold no cycle; at the default of 700 it takes a fifth of a cycle to 
 M_MMAP_THRESHOLD = -3
 """mallopt's number for it (malloc.h)."""
 
-MAP_FROM = 256 * 2**10
+MAP_FROM = 512 * 2**10
 """Bytes. glibc keeps freed memory per thread, and raises of its own accord, after the first large photo,
 the size from which it asks the system for memory of its own: 80 MB of an ingest were such leftovers. A fixed
-threshold (M_MMAP_THRESHOLD) gives every whole photo back at once."""
+threshold (M_MMAP_THRESHOLD) gives every larger photo back at once; a lower one would map each read anew."""
 
 
 def _bound_free_memory() -> None:
@@ -63,13 +73,15 @@ class House:
     uploaders: Uploaders
     now: Now
     accounts: Mapping[tuple[str, str], Account]
+    metrics: Metrics
 
     def feed(self, name: str) -> Feed:
         """The feed of this name, ready for a cycle."""
         settings = self.config.feeds[name]
+        source = source_of(name, settings, MarkedFacts(self.catalog, name), self.now)
         return Feed(
             name=name,
-            source=source_of(name, settings, MarkedFacts(self.catalog, name), self.now),
+            source=TimedSource(source, partial(self.metrics.fetch, name)),
             store=self.store,
             catalog=self.catalog,
             uploaders=self.uploaders,
@@ -84,6 +96,7 @@ class House:
             account=self.accounts[account_key(settings)],
             batch_listings=settings.batch_listings,
             batch_objects=settings.batch_objects,
+            lease=self.config.lease,
         )
 
 
@@ -97,7 +110,9 @@ def open_house(config: Config, now: Now = utc_now) -> Iterator[House]:
         store_of(config) as store,
         Uploaders(config.store.uploaders) as uploaders,
     ):
-        yield House(config, catalog, store, uploaders, now, accounts_of(config))
+        metrics = Metrics()
+        timed = TimedStore(store, metrics.put)
+        yield House(config, catalog, timed, uploaders, now, accounts_of(config), metrics)
 
 
 @contextmanager
@@ -123,6 +138,7 @@ def store_of(config: Config) -> Iterator[MinioStore]:
             _text(settings.access_key) or "",
             _text(settings.secret_key) or "",
             uploaders=settings.uploaders,
+            ca_file=settings.ca_file,
         )
         store.ensure_bucket()
         yield store
@@ -135,13 +151,21 @@ def store_of(config: Config) -> Iterator[MinioStore]:
 
 def source_of(
     name: str,
-    settings: RetsFeed,
+    settings: FeedConfig,
     facts: Facts | None = None,
     now: Now = utc_now,
     observer: Observer | None = None,
 ) -> PhotoSource:
     """The feed's adapter, by its kind. Without `facts` it leaves no trace."""
-    return RetsSource(name, settings, facts, now, observer)
+    source: RetsSource | ResoSource
+    match settings:
+        case RetsFeed():
+            source = RetsSource(name, settings, facts, now, observer)
+        case ODataFeed():
+            source = ResoSource(name, settings, facts, now)
+        case _:
+            raise ConfigError(f"feeds.{name}.kind: {settings.kind} is not served yet")
+    return DiscreetSource(source, source.hide)
 
 
 @dataclass(frozen=True)
@@ -169,20 +193,31 @@ def accounts_of(config: Config) -> dict[tuple[str, str], Account]:
     return {key: Account(count) for key, count in sessions.items()}
 
 
-def account_key(settings: RetsFeed) -> tuple[str, str]:
-    """What makes two feeds share one account: the login URL's host, and the user name."""
-    return urlsplit(settings.login_url).hostname or "", settings.username
+def account_key(settings: FeedConfig) -> tuple[str, str]:
+    """What makes two feeds share one account: the server's host; and the user name, client or token."""
+    if isinstance(settings, RetsFeed):
+        return urlsplit(settings.login_url).hostname or "", settings.username
+    token = (_text(settings.token) or "").encode()
+    return urlsplit(settings.base_url).hostname or "", settings.client_id or sha256(token).hexdigest()
 
 
-def rules_of(settings: RetsFeed) -> FeedRules:
+def rules_of(settings: FeedConfig) -> FeedRules:
     """How this feed's photos are compared."""
-    return FeedRules(default_only=settings.photos == "default")
+    default_only = settings.photos == "default"
+    if isinstance(settings, ODataFeed):
+        return FeedRules(default_only, dialect_of(settings).gate, described=True)
+    return FeedRules(default_only)
+
+
+def lists_photos(settings: FeedConfig) -> bool:
+    """Whether this feed's records list their photos (by sequence)."""
+    return not isinstance(settings, RetsFeed) or settings.search_format == "STANDARD-XML"
 
 
 def secrets_of(config: Config) -> list[str]:
     """Every secret of the configuration, for the log's redactor."""
-    sections = [config.catalog, config.store, *config.feeds.values()]
-    values = (getattr(section, name) for section in sections for name in section.secrets())
+    sections = [config.catalog, config.store, config.web, *config.feeds.values()]
+    values = (getattr(section, name) for section in sections if section for name in section.secrets())
     return [value.get_secret_value() for value in values if value is not None]
 
 

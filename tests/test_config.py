@@ -4,8 +4,10 @@ from typing import Any
 
 import pytest
 
-from service.config import check_config, load_config
+from service.config import KINDS, FeedConfig, check_config, load_config
 from service.errors import ConfigError
+from service.reso_config import Constellation1Feed, RealtracsFeed, ResoFeed
+from service.rets_config import RetsFeed
 
 FEED: dict[str, Any] = {
     "kind": "rets",
@@ -53,9 +55,13 @@ def secrets(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, f"planted-{name}")
 
 
-def mistake(**changes: Any) -> str:
+def checked(feed: dict[str, Any]) -> FeedConfig:
+    return check_config({"feeds": {"crea": feed}}, "x.toml").feeds["crea"]
+
+
+def mistake(given: dict[str, Any] = FEED, **changes: Any) -> str:
     """The error text for a feed with these keys changed; None removes one."""
-    feed = {key: value for key, value in (FEED | changes).items() if value is not None}
+    feed = {key: value for key, value in (given | changes).items() if value is not None}
     with pytest.raises(ConfigError) as caught:
         check_config({"feeds": {"crea": feed}}, "x.toml")
     return str(caught.value)
@@ -67,6 +73,7 @@ def test_a_complete_file_is_read(tmp_path: Path) -> None:
     file.write_text(EXAMPLE.format(secret=tmp_path / "secret"), encoding="utf-8")
     config = load_config(file)
     feed = config.feeds["crea"]
+    assert isinstance(feed, RetsFeed)
     assert feed.password.get_secret_value() == "planted-MLS_PASSWORD"
     assert config.store.secret_key is not None
     assert config.store.secret_key.get_secret_value() == "planted-in-a-file"
@@ -75,13 +82,15 @@ def test_a_complete_file_is_read(tmp_path: Path) -> None:
 
 
 def test_one_object_type_may_be_given_in_short() -> None:
-    feed = check_config({"feeds": {"crea": FEED | {"object_type": "LargePhoto"}}}, "x.toml").feeds["crea"]
+    feed = checked(FEED | {"object_type": "LargePhoto"})
+    assert isinstance(feed, RetsFeed)
     assert feed.object_types == ("LargePhoto",)
     assert "both given" in mistake(object_type="Photo", object_types=["Photo"])
 
 
 def test_what_is_not_given_has_a_default() -> None:
-    feed = check_config({"feeds": {"crea": FEED}}, "x.toml").feeds["crea"]
+    feed = checked(FEED)
+    assert isinstance(feed, RetsFeed)
     assert (feed.photos, feed.rets_version, feed.purge_share) == ("all", "RETS/1.7.2", 0.2)
 
 
@@ -166,3 +175,60 @@ def test_no_feed_is_a_mistake() -> None:
 
 def test_secrets_do_not_show_in_the_configurations_own_text() -> None:
     assert "planted" not in repr(check_config({"feeds": {"crea": FEED}}, "x.toml"))
+
+
+# Kinds.
+
+
+TOKEN: dict[str, Any] = {"kind": "realtracs", "token_env": "MLS_PASSWORD"}
+CLIENT: dict[str, Any] = {"kind": "constellation1", "client_id": "us", "client_secret_env": "MLS_PASSWORD"}
+
+
+def test_a_kind_decides_which_keys_there_are() -> None:
+    realtracs, constellation1 = checked(TOKEN), checked(CLIENT | {"size": "500x320"})
+    assert isinstance(realtracs, RealtracsFeed)
+    assert (realtracs.base_url, realtracs.documents) == ("https://www.realtracs.com/reso", True)
+    assert isinstance(constellation1, Constellation1Feed)
+    assert constellation1.token is None
+    assert "feeds.crea.query: unknown key" in mistake(TOKEN, query="(LastUpdated={since})")
+
+
+def test_an_unknown_kind_is_told_with_the_near_one_and_all_that_are_allowed() -> None:
+    text = mistake(kind="spark-replicator")
+    assert text.startswith("x.toml: feeds.crea.kind: 'spark-replicator' is no kind of feed")
+    assert "did you mean spark-replication?" in text
+    assert all(kind in text for kind in KINDS)
+    assert "feeds.crea.kind: missing (allowed: rets, realtracs" in mistake(kind=None)
+
+
+def test_a_misspelt_key_in_a_table_of_a_feed_is_named_with_the_one_that_was_meant() -> None:
+    text = mistake(TOKEN, limits={"requests_per_hours": 1000})
+    assert "feeds.crea.limits.requests_per_hours: unknown key; did you mean requests_per_hour?" in text
+    text = mistake({**TOKEN, "kind": "reso", "base_url": "https://mls.example"}, fields={"ordr": "Order"})
+    assert "feeds.crea.fields.ordr: unknown key; did you mean order? (allowed: caption" in text
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"token_env": None},
+        {"client_id": "us"},
+        {"token_env": None, "client_id": "us", "client_secret_env": "MLS_PASSWORD"},
+    ],
+)
+def test_a_web_api_feed_has_a_token_or_the_credentials_of_a_client(wrong: dict[str, Any]) -> None:
+    assert "feeds.crea: allowed: token_env (or token_file); or token_url" in mistake(TOKEN, **wrong)
+
+
+@pytest.mark.parametrize("size", ["big", "0", "500x", "x320", "ll", "600px"])
+def test_a_size_that_no_one_serves_is_refused(size: str) -> None:
+    assert "feeds.crea.size" in mistake(CLIENT, size=size)
+
+
+def test_a_web_api_feeds_secrets_are_read_and_hidden() -> None:
+    feed = checked({**TOKEN, "kind": "reso", "base_url": "https://mls.example"})
+    assert isinstance(feed, ResoFeed)
+    assert feed.token is not None
+    assert feed.token.get_secret_value() == "planted-MLS_PASSWORD"
+    assert "planted" not in repr(feed)
+    assert "token must not stand in the file" in mistake(TOKEN, token="hunter2")

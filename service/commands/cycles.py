@@ -35,7 +35,7 @@ def once(
     feeds: Feeds = None,
     config: ConfigFile = DEFAULT_FILE,
     allow_purge: Annotated[
-        list[str] | None, typer.Option(help="Let this feed lose more listings than purge_share, this once.")
+        list[str] | None, typer.Option(help="Let this feed lose, this once, what its guards hold.")
     ] = None,
     as_json: AsJson = False,
     log_level: LogLevel = "warning",
@@ -63,7 +63,9 @@ def once(
 def _one_cycle(house: House, name: str, stop: threading.Event, *, purge: bool) -> Report:
     report = Report(name)
     with live(new_console(stderr=True), report, name):
-        return run_cycle(house.feed(name), report, stop, allow_purge=purge)
+        feed = house.feed(name)
+        # As long as a process that was killed a moment ago keeps the feed, and one look more.
+        return run_cycle(feed, report, stop, allow_purge=purge, patience=feed.lease * 1.2)
 
 
 def plan(feeds: Feeds = None, config: ConfigFile = DEFAULT_FILE, as_json: AsJson = False) -> None:

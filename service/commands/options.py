@@ -14,7 +14,7 @@ import typer
 from service.bootstrap import secrets_of
 from service.config import Config, load_config
 from service.errors import ConfigError, ServiceError
-from service.logs import set_up_logs
+from service.logs import set_up_logs, visible
 
 ConfigFile = Annotated[Path, typer.Option("--config", "-c", help="The TOML file; see the README.")]
 Feeds = Annotated[list[str] | None, typer.Argument(help="Feed names; all feeds if none is given.")]
@@ -52,7 +52,7 @@ def run_app(app: typer.Typer) -> None:
 def fail(error: ServiceError, code: int) -> NoReturn:
     """Say it on standard error, a line per mistake, and end with this code."""
     for line in str(error).splitlines():
-        typer.echo(f"error: {line}", err=True)
+        typer.echo(f"error: {visible(line)}", err=True)
     sys.exit(code)
 
 
@@ -72,5 +72,5 @@ def chosen(settings: Config, names: list[str] | None) -> list[str]:
 
 
 def print_json(document: Any) -> None:
-    """One JSON document on standard output."""
-    typer.echo(json.dumps(document, default=str, ensure_ascii=False, indent=2))
+    """One JSON document on standard output, in ASCII: a feed's words may hold what moves a cursor."""
+    typer.echo(json.dumps(document, default=str, indent=2))
