@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: replay test lint lock fixtures docs interop clean
+.PHONY: replay test lint lock fixtures docs fuzz chaos kills soak interop pip-audit clean
 
 replay: $(VENV)/.runtime
 	$(BIN)/python -m service.replay
@@ -16,10 +16,27 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# Hundreds of cycles over a changing feed with faults on both sides, random seeds; a failure prints its own.
+chaos: $(VENV)/.dev
+	$(BIN)/python -m tests.chaos
+
 # The pages that are made from the code.
 docs: $(VENV)/.dev
 	$(BIN)/python -m tools.make_configuration_page
 	$(BIN)/python -m tools.make_feeds_page
+
+# New random answers for the parsers, for ten minutes; the suite has the same few each time.
+fuzz: $(VENV)/.dev
+	$(BIN)/python -m tests.fuzz
+
+# Hundreds of kill -9 of the daemon, at every step and at random instants, on both databases.
+kills: $(VENV)/.dev
+	$(BIN)/python -m tests.reliability.kills --kills 300
+	$(BIN)/python -m tests.reliability.kills --kills 100 --postgresql
+
+# A daemon and 2,000 changing listings for half an hour, with faults on both sides.
+soak: $(VENV)/.dev
+	$(BIN)/python -m tests.soak
 
 # Foreign RETS clients, as far as they install, against the loopback server.
 interop: $(VENV)/.dev
@@ -27,6 +44,12 @@ interop: $(VENV)/.dev
 
 fixtures: $(VENV)/.dev
 	$(BIN)/python -m tools.make_fixtures
+
+# Known vulnerabilities of what is locked. Strict: a package that could not be looked up is no clean one.
+# Needs the advisory service of PyPI (or of OSV, with AUDIT=-s\ osv), which not every network reaches.
+pip-audit: $(VENV)/.dev
+	$(BIN)/pip-audit --strict --require-hashes --disable-pip --progress-spinner off $(AUDIT) \
+	  -r requirements.txt -r requirements-dev.txt
 
 # Exact versions with hashes, one file for every supported Python and platform.
 lock:
