@@ -11,9 +11,10 @@ import pytest
 from typer.main import get_command
 
 from service.cli import app
-from service.config import Config, Section, check_config
+from service.config import Config, check_config
 from service.record import app as record_app
 from service.replay import app as replay_app
+from service.sections import Section
 from service.stores.embedded import EmbeddedStore
 from tests.acceptance.support import environment, service
 from tools.make_configuration_page import TABLES, page
