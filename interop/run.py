@@ -116,7 +116,10 @@ def report(rows: Sequence[Row], console: Console) -> int:
 def recorded() -> list[Path]:
     """The fixtures whose answers hold pictures: no client here fetches what is only pointed to."""
     folders = sorted(path.parent for path in FIXTURES.glob("*/feed.toml"))
-    return [folder for folder in folders if load_fixture(folder).settings.get("location", 0) == 0]
+    settings = {folder: load_fixture(folder).settings for folder in folders}
+    return [
+        folder for folder, said in settings.items() if said["kind"] == "rets" and not said.get("location")
+    ]
 
 
 def main() -> None:

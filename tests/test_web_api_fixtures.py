@@ -10,8 +10,19 @@ from types import ModuleType
 import pytest
 from PIL import Image
 
+from service.config import check_config
 from service.simulator.answers import RawAnswer
-from service.simulator.fixture import SINCE, Exchange, Fixture, Step, load_fixture, read_answer
+from service.simulator.fixture import (
+    SINCE,
+    Exchange,
+    Fixture,
+    FixtureAnswers,
+    Step,
+    load_fixture,
+    read_answer,
+)
+from service.simulator.fixture_site import own_settings, site_of
+from service.simulator.server import LoopbackServer
 from tools import fixture_constellation1, fixture_realtracs, fixture_spark_photos, fixture_spark_replication
 
 STORIES = (fixture_realtracs, fixture_constellation1, fixture_spark_replication, fixture_spark_photos)
@@ -42,6 +53,13 @@ def test_the_promised_steps_are_there(fixture: Fixture) -> None:
     names = [step.name.partition("-")[2] for step in fixture.steps]
     assert set(PROMISED) <= set(names)
     assert ("token-expired" in names) == (fixture.name == "constellation1")
+
+
+def test_the_settings_are_those_of_a_feed(fixture: Fixture) -> None:
+    with LoopbackServer({fixture.name: site_of(fixture, FixtureAnswers(fixture))}) as server:
+        table = {**fixture.settings, **own_settings(fixture, server)}
+    config = check_config({"feeds": {fixture.name: table}}, fixture.name)
+    assert config.feeds[fixture.name].kind == fixture.name
 
 
 @pytest.mark.parametrize("story", STORIES, ids=lambda story: story.STYLE.name)

@@ -7,9 +7,21 @@ import shutil
 import sys
 from pathlib import Path
 
-from tools import fixture_batched, fixture_compact, fixture_crea, fixture_default, fixture_urls
+from tools import (
+    fixture_batched,
+    fixture_compact,
+    fixture_constellation1,
+    fixture_crea,
+    fixture_default,
+    fixture_realtracs,
+    fixture_spark_replication,
+    fixture_urls,
+)
 
-STORIES = (fixture_crea, fixture_compact, fixture_default, fixture_batched, fixture_urls)
+STORIES = (
+    *(fixture_crea, fixture_compact, fixture_default, fixture_batched, fixture_urls),
+    *(fixture_realtracs, fixture_constellation1, fixture_spark_replication),
+)
 
 
 def make_fixtures(root: Path) -> list[Path]:

@@ -4,6 +4,7 @@ Numbers stay text, as the server spelled them: keys may be numbers, and none may
 """
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
@@ -14,6 +15,10 @@ Row: TypeAlias = Mapping[str, Any]
 
 MOST_BYTES = 64 * 2**20
 """A page of 1,000 listings with 25 photos each has some 15 MB; a page is read whole."""
+
+
+# A NUL, or one half of a character beyond U+FFFF: JSON can spell both, and no database can hold either.
+_ODD = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
 
 
 class Page(NamedTuple):
@@ -38,9 +43,10 @@ def read_json(document: bytes) -> Any:
     if len(document) > MOST_BYTES:
         raise LimitExceeded(f"a page of {len(document)} bytes is larger than {MOST_BYTES}")
     try:
-        return json.loads(
+        answer = json.loads(
             document.decode("utf-8-sig"), parse_int=str, parse_float=str, parse_constant=_no_number
         )
+        return _storable(answer) if _ODD.search(document) else answer
     except json.JSONDecodeError as error:
         # Where the text ends inside a value, more was to come; anywhere else it is no JSON.
         kind = Truncated if error.pos >= len(error.doc.rstrip()) or "Unterminated" in error.msg else Malformed
@@ -110,6 +116,17 @@ def rows_of(row: Row, name: str) -> Sequence[Row] | None:
     value = row.get(name)
     if not isinstance(value, list) or not all(isinstance(inner, dict) for inner in value):
         return None
+    return value
+
+
+def _storable(value: Any) -> Any:
+    """The value with a question mark in the place of every character that is none."""
+    if isinstance(value, str):
+        return value.replace("\0", "?").encode("utf-8", "replace").decode()
+    if isinstance(value, list):
+        return [_storable(inner) for inner in value]
+    if isinstance(value, dict):
+        return {_storable(name): _storable(inner) for name, inner in value.items()}
     return value
 
 

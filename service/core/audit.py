@@ -110,6 +110,8 @@ def _compare(side: Side, public_url: str | None) -> Iterator[Difference]:
         yield Difference(Kind.FOREIGN, side.prefix, "more objects than any listing has", Mend.LEAVE)
     elif side.listing is None and HASHED.search(side.prefix):
         return  # it was a listing's, and is gone: its objects wait for their deletion
+    elif newer := _newer(side):
+        yield newer
     elif side.holding.lost_rows:
         yield _lost_rows(side)
     else:
@@ -207,12 +209,18 @@ def _wrong(side: Side, key: str, stored: StoredSet, why: str) -> Difference:
     read, failure = _read(side)
     if read is None:
         why = failure
-    elif read.generation > stored.generation:
-        why = f"generation {read.generation} is newer than the catalog's {stored.generation}: see rebuild"
-        return Difference(Kind.DIFFERING, key, why, Mend.LEAVE)
     elif read.generation < stored.generation and not stored.gone:
         why = f"generation {read.generation}, the catalog is at {stored.generation}"
     return Difference(Kind.DIFFERING, key, why, Mend.REWRITE)
+
+
+def _newer(side: Side) -> Difference | None:
+    """The catalog is older than the bucket: it was restored from a backup, and has much to learn first."""
+    stored, (read, _) = side.holding.stored, _read(side)
+    if stored is None or read is None or read.generation <= stored.generation:
+        return None
+    why = f"generation {read.generation} is newer than the catalog's {stored.generation}: see rebuild"
+    return Difference(Kind.DIFFERING, side.prefix + MANIFEST, why, Mend.LEAVE)
 
 
 def _unknown(side: Side, key: str) -> Difference:

@@ -52,7 +52,7 @@ class Observer(Protocol):
     def answered(
         self, url: str, status: int, headers: Headers, secrets: Sequence[str] = ()
     ) -> tuple[Headers, Lens]:
-        """The final answer, from `url`. `secrets` are the values of the session's cookies."""
+        """The final answer, from `url`. `secrets` are the session's."""
 
 
 class RetsClient:
@@ -140,8 +140,8 @@ class RetsClient:
             return self._transact(capability, params, accept=accept, hint=hint)
         self._observer.asked(capability, params)
         answer = self._transact(capability, params, accept=accept, hint=hint)
-        cookies = [cookie.value for cookie in self._cookies if cookie.value]
-        answer.look_through(*self._observer.answered(answer.url, answer.status, answer.headers, cookies))
+        secrets = [cookie.value for cookie in self._cookies if cookie.value] + self._auth.secrets()
+        answer.look_through(*self._observer.answered(answer.url, answer.status, answer.headers, secrets))
         return answer
 
     def _transact(self, capability: str, params: Mapping[str, str], *, accept: str, hint: str) -> Answer:

@@ -51,26 +51,26 @@ class Mending:
         commit = distrust(stored, frozenset(key.removeprefix(side.prefix) for key in damaged))
         said = said_before(stored, by_sequence=self.by_sequence) if damaged else None
         now = feed.clock()
-        feed.catalog.distrust(feed.name, commit, said, now, now + feed.delete_after)
         if said is None:
             _search_again(feed)
+        feed.catalog.distrust(feed.name, commit, said, now, now + feed.delete_after)
         write_manifest(feed, Report(feed.name), replace(commit.after, updated=now))
 
 
 def _restore(feed: Feed, side: Side) -> None:
     read = read_manifest(feed.name, side.document or b"")
     found = salvage(read, side.objects)
-    is_whole = found == read
-    feed.catalog.restore(feed.name, [found], due=frozenset() if is_whole else {read.key})
+    cut = frozenset() if found == read else frozenset([read.key])
+    if cut:
+        _search_again(feed)
+    feed.catalog.restore(feed.name, [found], due=cut)
     stored = feed.catalog.stored_sets(feed.name, [read.key])[read.key]
     if render_manifest(feed.name, stored, feed.public_url) != side.document:
         write_manifest(feed, Report(feed.name), stored)
-    if not is_whole:
-        _search_again(feed)
 
 
 def _search_again(feed: Feed) -> None:
-    """The next cycle's search begins from the start."""
+    """The next cycle's search begins from the start. Said first: a repair may be killed in between."""
     feed.catalog.set_mark(feed.name, CHANGES, "")
 
 

@@ -15,8 +15,9 @@ from pathlib import Path
 import structlog
 
 from service.stores.embedded import EmbeddedStore
-from tests.chaos.run import Scene, chaos
+from tests.chaos.run import chaos
 from tests.chaos.scenes import WAYS, scene
+from tests.chaos.stage import ROUGH, Scene
 
 CYCLES_OF_A_SCENE = 30
 
@@ -50,15 +51,15 @@ def _play(played: Scene, s3: EmbeddedStore, folder: Path) -> bool:
     began = time.monotonic()
     with chaos(played, s3, folder) as run:
         wrong = run.play()
-        met = run.faults_met()
+        met, changes = run.stage.faults_met(), run.stage.worlds[ROUGH].changes
     _say(
-        f"{played.way:17} seed {played.seed:<10} {played.cycles} cycles, {run.changes} changes, "
+        f"{played.way:17} seed {played.seed:<10} {played.cycles} cycles, {changes} changes, "
         f"{met.total()} faults of {len(met)} kinds, {run.reader.looks} manifests read, "
         f"{time.monotonic() - began:.0f} s: {'wrong' if wrong else 'right'}"
     )
     if wrong:
         _say("\n".join(f"  {line}" for line in wrong))
-        _say(f"again: {played.command}")
+        _say(f"again: python -m tests.chaos --cycles {played.cycles} --way {played.way} --seed {played.seed}")
     return not wrong
 
 

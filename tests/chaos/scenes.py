@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.chaos.run import Scene
+from tests.chaos.stage import Scene
 
 WAYS: dict[str, tuple[str, dict[str, Any]]] = {
     "sequence": ("STANDARD-XML", {}),
@@ -16,7 +16,7 @@ WAYS: dict[str, tuple[str, dict[str, Any]]] = {
 """Each way by its name: the search format, and what else the feed's table says."""
 
 
-def scene(way: str, seed: int, cycles: int) -> Scene:
+def scene(way: str, seed: int, cycles: int, **more: Any) -> Scene:
     """A scene to be played."""
     form, settings = WAYS[way]
-    return Scene(seed, way, form, cycles=cycles, settings=settings)
+    return Scene(seed, way, form, cycles=cycles, settings=settings, **more)

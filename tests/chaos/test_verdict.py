@@ -8,8 +8,9 @@ from service.simulator.mls import Listing
 from service.stores.embedded import EmbeddedStore
 from tests.chaos.losses import Moment, lost
 from tests.chaos.readers import Reader
-from tests.chaos.run import ROUGH, ChaosRun, chaos
+from tests.chaos.run import ChaosRun, chaos
 from tests.chaos.scenes import scene
+from tests.chaos.stage import ROUGH
 from tests.chaos.world import ChangingWorld
 
 
@@ -31,7 +32,7 @@ def test_worlds_of_one_seed_are_equal_after_equally_many_changes(*, by_set: bool
 
 def a_quiet_run(run: ChaosRun) -> list[str]:
     """Loaded, and nothing is wrong."""
-    run.calm_cycle()
+    run.stage.calm()
     return run.converge()
 
 
@@ -40,7 +41,7 @@ def test_what_is_missing_orphaned_or_other_than_in_the_world_is_told(
 ) -> None:
     with chaos(scene("sequence", 3, 0), s3, tmp_path) as run:
         assert a_quiet_run(run) == []
-        feed, store = run.names[ROUGH], run.house.store
+        feed, store = run.stage.names[ROUGH], run.stage.house.store
         (first, *_) = sorted(run.state(ROUGH).named())
         with Reader(store, feed) as reader:
             store.delete([f"{feed}/{first}"])
@@ -50,7 +51,7 @@ def test_what_is_missing_orphaned_or_other_than_in_the_world_is_told(
         assert any("only without faults" in line for line in run.compare())
         assert any("named and not there" in line for line in run.compare())
         for _ in range(20):
-            run.worlds[ROUGH].change()
+            run.stage.worlds[ROUGH].change()
         assert any("the MLS has" in line for line in run.compare())
 
 

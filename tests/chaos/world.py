@@ -237,6 +237,12 @@ class Restless:
                 self._world.change()
         return self._world.mls.answer(transaction, params)
 
+    def go_on(self) -> None:
+        """What has not happened during the cycle happens now."""
+        while self.left:
+            self.left -= 1
+            self._world.change()
+
 
 def _with(photos: tuple[Photo, ...], index: int, photo: Photo) -> tuple[Photo, ...]:
     return (*photos[:index], photo, *photos[index + 1 :])

@@ -194,6 +194,20 @@ def test_a_manifest_that_differs_is_told_apart(document: bytes, mend: Mend, why:
     assert why in found.why
 
 
+def test_of_a_catalog_that_is_older_than_the_bucket_nothing_is_mended() -> None:
+    """Else what only the newer manifest names would be taken for an orphan."""
+    newer = stored_set(2, 3, generation=4)
+    document = render_manifest(FEED, newer)
+    side = with_document(document, replace(SIDE, objects=sound(newer).objects))
+    for held in (
+        SIDE.holding,
+        Holding(StoredSet(KEY, 3, gone=True)),
+        Holding(stored_set(2), photo_count=2),
+        replace(SIDE.holding, manifest_due=True),
+    ):
+        assert told(replace(side, holding=held)) == [(Kind.DIFFERING, MANIFEST, Mend.LEAVE)]
+
+
 def test_a_gone_listings_manifest_is_not_to_be_there() -> None:
     gone = replace(with_document(render_manifest(FEED, SET)), holding=Holding(StoredSet(KEY, 4, gone=True)))
     assert told(gone) == [
@@ -218,7 +232,7 @@ def test_objects_that_nothing_knows_are_orphans_and_a_broken_manifest_is_a_stran
 
 
 @pytest.mark.parametrize(
-    ("generation", "mend"), [(2, Mend.SEARCH), (3, Mend.RESTORE), (4, Mend.SEARCH)], ids=str
+    ("generation", "mend"), [(2, Mend.SEARCH), (3, Mend.RESTORE), (4, Mend.LEAVE)], ids=str
 )
 def test_lost_rows_are_restored_from_a_manifest_of_the_same_generation(generation: int, mend: Mend) -> None:
     lost = Holding(stored_set(2), photo_count=2)

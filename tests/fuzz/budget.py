@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, Phase, settings
 LONG_RUN = "fuzz"
 """The name of the profile for `python -m tests.fuzz`."""
 
-LONGER = 40
-"""How many times the suite's examples a round of the long run tries: it takes some minutes."""
+LONGER = 10
+"""How many times the suite's examples a round of the long run tries: it takes about a minute."""
 
 
 def is_long_run() -> bool:

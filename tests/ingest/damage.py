@@ -34,9 +34,9 @@ class Ward:
     by_sequence: bool
 
     def load(self) -> None:
-        # On three days, so that a search from the cursor does not bring the first two again.
-        for day, key in enumerate(KEYS):
-            photos = (photo(n, 10 * day + n, day=day) for n in (1, 2, 3))
+        # A search from the cursor brings the second again, and not the others.
+        for number, (key, day) in enumerate(zip(KEYS, (0, 2, 1), strict=True)):
+            photos = (photo(n, 10 * number + n, day=day) for n in (1, 2, 3))
             self.world.mls.put(listing(key, *photos, day=day))
         assert self.world.cycle().ok
         assert self.audit().ok

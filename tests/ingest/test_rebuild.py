@@ -72,7 +72,7 @@ def test_what_the_feed_has_changed_meanwhile_is_downloaded_and_no_more(
     with ward_of(s3, tmp_path, form) as ward:
         lose_the_catalog(ward)
         ward.world.mls.put(
-            listing(KEYS[1], photo(1, 11, day=1), photo(2, 99, day=5), photo(3, 13, day=1), day=5)
+            listing(KEYS[1], photo(1, 11, day=2), photo(2, 99, day=5), photo(3, 13, day=2), day=5)
         )
         ward.world.mls.remove(KEYS[2])
         ward.rebuild()
@@ -119,6 +119,21 @@ def test_a_catalog_of_yesterday_is_brought_forward(ward: Ward) -> None:
     report = ward.rebuild()
     assert (report.counts["restored"], report.counts["kept"]) == (1, 2)
     assert sets(ward) == today
+
+
+def test_what_is_missing_is_searched_for_from_the_start(ward: Ward) -> None:
+    catalog, feed, yesterday = ward.feed().catalog, ward.world.feed, sets(ward)
+    for day, key in ((5, KEYS[0]), (6, KEYS[1])):
+        ward.world.mls.put(listing(key, photo(1, 70 + day, day=day), day=day))
+        assert ward.world.cycle().ok
+    cursor, pictures = catalog.mark(feed, "changes"), ward.pictures()
+    lose_the_catalog(ward)
+    catalog.restore(feed, yesterday.values(), frozenset())
+    catalog.set_mark(feed, "changes", cursor)
+    ward.delete(ward.photo_key(0, KEYS[0]))
+    assert ward.rebuild().counts["incomplete"] == 1
+    assert ward.world.cycle().ok
+    assert ward.pictures() == pictures
 
 
 def test_a_gone_listing_does_not_come_back_by_its_old_manifest(ward: Ward) -> None:

@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from multiprocessing.process import BaseProcess
@@ -114,17 +114,28 @@ def _named(name: str) -> Any:
         _call.name = "read"
 
 
-def start_daemon(config: Path, environment: Mapping[str, str], log: Path, at: str = "") -> BaseProcess:
-    """`python -m service run` in a process of its own; `at` is `STEP#N`. The caller ends it.
+def start_service(
+    words: Sequence[str], environment: Mapping[str, str], log: Path, at: str = ""
+) -> BaseProcess:
+    """`python -m service WORDS` in a process of its own; `at` is `STEP#N`. The caller ends it.
 
     It waits in the real one's steps, in tenths of seconds instead of half minutes.
     """
-    process = _FORKS.Process(target=_run, args=(config, dict(environment), log, at))
+    process = _FORKS.Process(target=_run, args=(list(words), dict(environment), log, at))
     process.start()
     return process
 
 
-def _run(config: Path, environment: Mapping[str, str], log: Path, at: str) -> None:
+def run_service(words: Sequence[str], environment: Mapping[str, str], log: Path) -> int:
+    """A command to its end; its exit code. What it printed stands in the log."""
+    process = start_service(words, environment, log)
+    process.join(100)
+    process.kill()
+    process.join()
+    return process.exitcode or 0
+
+
+def _run(words: list[str], environment: Mapping[str, str], log: Path, at: str) -> None:
     with log.open("ab") as out:
         for stream in (1, 2):
             os.dup2(out.fileno(), stream)
@@ -133,5 +144,5 @@ def _run(config: Path, environment: Mapping[str, str], log: Path, at: str) -> No
     vars(databases)["BUSY_SECONDS"] = 1
     if at:
         arm(Fuse(at))
-    sys.argv = ["service", "run", "--config", str(config)]
+    sys.argv = ["service", *words]
     cli.main()

@@ -23,7 +23,7 @@ from service.stores.object_store import MinioStore
 from service.stores.tables import events, leases, listings, marks
 from tests.acceptance.support import PASSWORD, environment, wait_until
 from tests.ingest.support import S3, listing, photo
-from tests.reliability.armed import start_daemon
+from tests.reliability.armed import run_service, start_service
 from tests.reliability.reader import Reader
 
 _logs = itertools.count()
@@ -70,13 +70,23 @@ class Scenario:
     def start(self, at: str = "") -> BaseProcess:
         """A daemon, its log in a new file."""
         self.log = self.folder / f"log-{next(_logs)}"
-        config = self.folder / "listing-photos.toml"
-        return start_daemon(config, environment(self.s3), self.log, at)
+        return start_service(["run", "--config", str(self.config)], environment(self.s3), self.log, at)
+
+    def run(self, *words: str) -> int:
+        """A command, its output in a new file; its exit code."""
+        log = self.folder / f"log-{next(_logs)}"
+        return run_service([*words, "--config", str(self.config)], environment(self.s3), log)
+
+    @property
+    def config(self) -> Path:
+        """The configuration file."""
+        return self.folder / "listing-photos.toml"
 
     def killed_at(self, step: str) -> bool:
         """Run a daemon that dies at this step; False when it never came there and ended its cycle."""
         process = self.start(step)
         wait_until(lambda: process.exitcode is not None or self._has_ended_a_cycle(), f"the step {step}")
+        process.join(2)  # the lease is given back after the cycle's last word
         if process.exitcode is None:
             stop(process)
             return False

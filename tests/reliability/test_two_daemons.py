@@ -46,10 +46,11 @@ class Twins:
         """Stop this one as an operator does."""
         process, log = self.daemons[pid]
         os.kill(pid, signal.SIGTERM)
-        wait_until(lambda: "daemon.draining" in log.read_text(), "the drain")
-        self.gate.open.set()
-        process.join(30)
-        assert process.exitcode == 0
+        wait_until(lambda: "daemon.draining" in log.read_text(), "the drain", 60)
+        if pid == self.holder():
+            self.gate.open.set()
+        process.join(60)
+        assert process.exitcode == 0, log.read_text()
 
     def logins(self) -> int:
         """How often somebody has logged in."""
@@ -69,7 +70,7 @@ def running(s3: EmbeddedStore, folder: Path, lease: str, interval: str) -> Itera
         try:
             for number in range(2):
                 log = folder / f"log-{number}"
-                process = start_daemon(config, environment(s3), log)
+                process = start_service(["run", "-c", str(config)], environment(s3), log)
                 daemons[process.pid or 0] = process, log
             assert gate.reached.wait(60)
             yield Twins(s3, config, server, gate, daemons, feed, catalog)

@@ -1,7 +1,7 @@
 """An MLS that repeats whatever it is told: credentials, cookies and signed URLs, in every kind of answer."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tests.acceptance.support import PASSWORD
 from tests.feeds.answers import PARALLEL, bundle, jpeg, part
@@ -27,6 +27,16 @@ ROW = "<DATA>\t{key}\t2026-01-01T00:00:00Z\t2026-01-01T00:00:00Z\t1\t</DATA>"
 
 class Gate(DigestGate):
     """Digest with a nonce and an opaque that are looked for."""
+
+    def __call__(self, handler: Handler) -> Handler:
+        gated = super().__call__(handler)
+
+        def answer(request: Request) -> Reply:
+            said = gated(request)
+            opaque = f'opaque="{OPAQUE}"'.encode()
+            return replace(said, pieces=[piece.replace(b'opaque="o"', opaque) for piece in said.pieces])
+
+        return answer
 
     @property
     def nonce(self) -> str:
@@ -69,7 +79,7 @@ class EchoMls:
         ]
         more = "Login = /login\n"
         self._page("/login", gate(lambda _request: ok(LOGIN.format(more=more), headers=cookies)))
-        self._page("/login-broken", lambda request: ok(f"{said(request)}\r\n{PASSWORD}", "text/html"))
+        self._page("/login-broken", lambda request: ok(f"{PASSWORD}\r\n{said(request)}", "text/html"))
         self._page("/login-refused", lambda request: reply(20036, f"{said(request)} for {PASSWORD}"))
         self._page("/search", self._search)
         self._page("/object", self._photo)
@@ -91,7 +101,7 @@ class EchoMls:
 
     def _search(self, request: Request) -> Reply:
         if "fails" in request.params.get("Query", ""):
-            return reply(20203, f"{said(request)} token={TOKEN} {JWT}")
+            return reply(20203, f"token={TOKEN} {JWT} {said(request)}")
         keys = [str(1001 + number) for number in range(len(ANSWERS))]
         rows = ROWS.format(rows="".join(ROW.format(key=key) for key in keys))
         return ok(DELIMITED.format(count=len(keys), rows=rows))

@@ -439,3 +439,27 @@ def test_of_two_commits_on_the_same_set_exactly_one_is_kept(catalog: SqlCatalog,
         won = list(threads.map(attempt, range(2, 10)))
     assert sum(won) == 1
     assert catalog.stored_sets(feed, ["1"])["1"].photos == (stored_photo(2 + won.index(True)),)
+
+
+# Links.
+
+
+def test_links_come_back_change_and_go(catalog: SqlCatalog, feed: str, do: Do) -> None:
+    tour = PhotoRef("v1", 0, url="https://v/1?a=b", caption="Küche \0", category="Video")
+    first = first_commit("1", stored_photo(1))
+    one = do(replace(first, after=replace(first.after, links=(tour,))))
+    assert one.links == (tour,)
+    assert catalog.manifests_due(feed, 9) == [one]
+    assert catalog.holdings(feed, {"1": set()})["1"].stored == one
+    walk = tour._replace(caption=None)
+    two = do(Commit(one, replace(one, generation=2, links=(walk, tour._replace(id="v2")))))
+    assert [link.id for link in two.links] == ["v1", "v2"]
+    three = do(next_commit(two))
+    assert three.links == ()
+    back = catalog.undelete(feed, "1", None, NOW, NOW + DAY)
+    assert back.links == two.links
+    assert catalog.stored_sets(feed, ["1"])["1"].links == two.links
+    catalog.restore(feed, [replace(back, generation=9, updated=NOW, links=(walk,))], due=frozenset())
+    assert catalog.stored_sets(feed, ["1"])["1"].links == (walk,)
+    catalog.restore(feed, [replace(back, generation=10, updated=NOW, links=())], due=frozenset())
+    assert catalog.stored_sets(feed, ["1"])["1"].links == ()

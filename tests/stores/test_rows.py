@@ -25,6 +25,7 @@ states = st.builds(
     photos=st.none() | st.lists(refs, max_size=3).map(tuple),
     expected_count=st.none() | st.integers(0, 99),
     complete=st.booleans(),
+    links=st.lists(refs, max_size=2).map(tuple),
 )
 
 

@@ -24,7 +24,8 @@ class Queries:
     def since(self, clock: Clock, mark: str) -> str:
         """The rows that a clock has moved since its mark, the overlap before it included (P3)."""
         back = self._dialect.overlap
-        moved = f"{clock.field} {self._dialect.after} {instant(mark, back)}"
+        after = self._dialect.after if clock.entity == "Property" else "gt"  # C12
+        moved = f"{clock.field} {after} {instant(mark, back)}"
         if clock.entity == "Property":
             return self._property(clock.expands, [moved], [])
         names = self._dialect.names

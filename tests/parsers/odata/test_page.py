@@ -131,3 +131,8 @@ def test_nothing_but_a_parse_error_is_raised(document: bytes) -> None:
 )
 def test_a_failure_is_told_in_a_line(document: bytes, said: str) -> None:
     assert read_failure(document) == said
+
+
+def test_what_no_database_can_hold_is_a_question_mark() -> None:
+    rows = rb'{"value": [{"a": "x\u0000y", "b": ["\ud83d"], "c": "\ud83c\udfe0", "d": "\\u0000"}]}'
+    assert read_page(rows).rows == ({"a": "x?y", "b": ["?"], "c": "\U0001f3e0", "d": "\\u0000"},)
