@@ -281,11 +281,10 @@ def _settle_by_sequence(
 
 
 def _unsettled(said: ListingState, desired: tuple[PhotoRef, ...], stored: StoredSet) -> Guard | None:
-    """What an incomplete record leaves open. Nothing, where it counts nothing and nothing could be lost."""
-    listed = {ref.id for ref in (*desired, *said.links)}
-    had = [*(photo.ref for photo in stored.photos), *stored.links]
-    keeps_nothing = all(ref.id in listed for ref in had)
-    return None if said.expected_count is None and keeps_nothing else Guard.COUNT
+    """What an incomplete record leaves open: nothing, where it has no photo, no count, and none was had."""
+    listed = {link.id for link in said.links}
+    had = bool(stored.photos) or any(link.id not in listed for link in stored.links)
+    return Guard.COUNT if said.expected_count is not None or desired or had else None
 
 
 def _with_others(links: tuple[PhotoRef, ...], stored: tuple[PhotoRef, ...]) -> tuple[PhotoRef, ...]:

@@ -72,9 +72,8 @@ def stalled() -> Iterator[Stalling]:
 def running(s3: EmbeddedStore, tmp_path: Path, stalled: Stalling) -> Iterator[Running]:
     feed, log = f"run-{abs(hash(tmp_path)) % 10**9}", tmp_path / "log"
     with LoopbackServer({feed: Site(Account("reader", PASSWORD), stalled)}) as server:
-        config = write_config(
-            tmp_path, {feed: server.login_url(feed)}, s3.url, more='grace = "1s"', feed='interval = "1s"'
-        )
+        more = 'grace = "1s"\nlease = "2s"'
+        config = write_config(tmp_path, {feed: server.login_url(feed)}, s3.url, more, 'interval = "1s"')
         stalled.release.clear()
         process = start("run", "-c", str(config), s3=s3, log=log)
         try:

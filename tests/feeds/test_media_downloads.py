@@ -172,7 +172,8 @@ def test_a_body_that_is_cut_every_time_waits_for_later(server: ScriptedServer, o
 def test_a_body_beyond_the_size_limit_is_not_read_to_its_end(
     server: ScriptedServer, open_downloads: Open
 ) -> None:
-    server.handlers["/1.jpg"] = lambda _request: cut(PICTURE, 150_000, "image/jpeg", then="silence")
+    huge = jpeg("x" * 20_000)  # 1 MB: what is left of it is not read for the sake of the connection
+    server.handlers["/1.jpg"] = lambda _request: cut(huge, 150_000, "image/jpeg", then="silence")
     (outcome,) = fetch(open_downloads(max_bytes=100_000), server.url("/1.jpg")).values()
     assert isinstance(outcome, Unknown)
     assert "max_photo_bytes" in outcome.evidence

@@ -10,7 +10,6 @@ import pytest
 from service.simulator.faults import Fault, FaultPlan
 from service.stores.embedded import EmbeddedStore
 from service.stores.object_store import MinioStore
-from tests.acceptance.support import service
 from tests.faults import tcp_proxy
 from tests.faults.s3_front import StoreFault
 from tests.faults.tcp_proxy import Trouble
@@ -46,19 +45,15 @@ def test_a_store_that_is_down_for_a_while(stage: Stage, undisturbed: Undisturbed
     stage.recovers(undisturbed)
 
 
-@pytest.mark.parametrize("fault", [StoreFault.SLOW_DOWN, StoreFault.FULL], ids=str)
-def test_a_store_that_refuses_for_a_while(stage: Stage, undisturbed: Undisturbed, fault: StoreFault) -> None:
-    stage.front.faults.plan = Always(1, 1.0, (fault,))
-    stage.gate.open.set()
-    stage.has_said("cycle.ended", 2)
-    assert stage.stored() == []
-    stage.front.faults.plan = None
-    stage.recovers(undisturbed)
-
-
-def test_a_store_that_does_its_work_and_loses_its_answers(stage: Stage, undisturbed: Undisturbed) -> None:
+def test_a_store_that_refuses_and_then_loses_its_answers_for_a_while(
+    stage: Stage, undisturbed: Undisturbed
+) -> None:
+    for fault in (StoreFault.SLOW_DOWN, StoreFault.FULL):
+        stage.front.faults.plan = Always(1, 1.0, (fault,))
+        stage.gate.open.set()
+        stage.has_said("cycle.ended", 2)
+        assert stage.stored() == []
     stage.front.faults.plan = Always(1, 1.0, (StoreFault.UNHEARD,))
-    stage.gate.open.set()
     stage.has_said("cycle.ended", 2)
     assert stage.stored()
     stage.front.faults.plan = None
@@ -75,12 +70,11 @@ def test_puts_that_a_store_lost_are_found_and_made_good_by_the_audit(
     stop(stage.process)
     assert stage.front.faults.injected()
     stage.front.faults.plan = None
-    config = str(stage.made.folder / "listing-photos.toml")
-    service("audit", "--repair", "--config", config, s3=stage.made.s3)
+    stage.made.run("audit", "--repair")
     stage.made.reader.wrong.clear()  # until now readers had to see what the store made of it
     stage.process = stage.made.start()
     stage.recovers(undisturbed)
-    assert service("audit", "--deep", "--config", config, s3=stage.made.s3).returncode == 0
+    assert stage.made.run("audit", "--deep") == 0
 
 
 def test_a_slow_store_costs_only_time(

@@ -14,9 +14,9 @@ from service.simulator.mls import Mls
 from service.simulator.server import LoopbackServer
 from service.stores.catalog import SqlCatalog, open_catalog
 from service.stores.embedded import EmbeddedStore
-from tests.acceptance.support import PASSWORD, environment, service, wait_until, write_config
+from tests.acceptance.support import PASSWORD, environment, wait_until, write_config
 from tests.ingest.support import listing, photo
-from tests.reliability.armed import start_daemon
+from tests.reliability.armed import run_service, start_service
 from tests.reliability.stage import Gate
 from tests.stores.support import fresh_name
 
@@ -51,6 +51,16 @@ class Twins:
             self.gate.open.set()
         process.join(60)
         assert process.exitcode == 0, log.read_text()
+
+    def run(self, *words: str) -> int:
+        """A command beside them; its exit code."""
+        log = self.config.with_name("beside")
+        log.unlink(missing_ok=True)
+        return run_service([*words, "-c", str(self.config)], environment(self.s3), log)
+
+    def said(self) -> str:
+        """What it printed."""
+        return self.config.with_name("beside").read_text()
 
     def logins(self) -> int:
         """How often somebody has logged in."""
@@ -87,11 +97,8 @@ def test_the_second_waits_and_takes_over_when_the_first_is_killed(s3: EmbeddedSt
         first = twins.holder()
         (second,) = twins.daemons.keys() - {first}
         wait_until(lambda: "feed.standing_by" in twins.log(second), "the second one's patience")
-        refused = service(
-            "once", "-c", str(twins.config), "--json", s3=s3
-        )  # it, too, waits, but not for ever
-        assert refused.returncode == 1
-        assert f"process {first} on" in json.loads(refused.stdout)[0]["error"]
+        assert twins.run("once", "--json") == 1  # it, too, waits, but not for ever
+        assert f"process {first} on" in twins.said()
         assert twins.logins() == 1
         os.kill(first, signal.SIGKILL)
         wait_until(lambda: "lease.taken_over" in twins.log(second), "the takeover")
@@ -121,8 +128,8 @@ def test_a_feed_is_given_back_when_a_daemon_is_stopped_in_the_middle(
     with running(s3, tmp_path, lease="60s", interval="1h") as twins:
         first = twins.holder()
         (second,) = twins.daemons.keys() - {first}
-        shown = service("status", "-c", str(twins.config), s3=s3)
-        assert f"{twins.feed}: process {first} on" in shown.stdout
+        assert twins.run("status") == 0
+        assert f"{twins.feed}: process {first} on" in twins.said()
         twins.end(second)
         assert twins.holder() == first
         twins.end(first)

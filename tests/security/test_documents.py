@@ -134,7 +134,7 @@ DOCUMENTS = {
     "capability that is code": holding("javascript:alert(1)"),
     "starts of a response": '<RETS ReplyCode="0">' + "<RETS-RESPONSE " * MANY,
     "starts of a status": '<RETS ReplyCode="0">' + "<RETS-STATUS '\"" * MANY,
-    "starts of tags": '<RETS ReplyCode="0"><RETS-RESPONSE>' + "<" * 10 * MANY,
+    "starts of tags": '<RETS ReplyCode="0"><RETS-RESPONSE>' + "<" * 10 * MANY + "</RETS-RESPONSE></RETS>",
     "starts of columns": '<RETS ReplyCode="0">' + "<COLUMNS " * MANY,
     "declarations": "<?xml" * 10_000 + '?><RETS ReplyCode="0"/>',
     "blanks before an end": '<RETS ReplyCode="0"></RETS' + " " * 10 * MANY,
