@@ -128,6 +128,7 @@ def test_a_feed_is_given_back_when_a_daemon_is_stopped_in_the_middle(
     with running(s3, tmp_path, lease="60s", interval="1h") as twins:
         first = twins.holder()
         (second,) = twins.daemons.keys() - {first}
+        wait_until(lambda: "feed.standing_by" in twins.log(second), "the second one's patience")
         assert twins.run("status") == 0
         assert f"{twins.feed}: process {first} on" in twins.said()
         twins.end(second)

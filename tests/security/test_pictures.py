@@ -140,7 +140,7 @@ def test_a_picture_of_endless_tiny_pieces_is_given_up(head: bytes, piece: bytes)
     probe_of.receive_data(head)
     block = piece * (MEGABYTE // len(piece))
     with within(2):
-        for _ in range(8):
+        for _ in range(4):
             probe_of.receive_data(block)
         facts = probe_of.result()
     assert facts is not None
