@@ -8,7 +8,8 @@ from typing import Any, Self
 from service.core.photos import segment
 from service.stores.object_store import MinioStore
 
-PAUSE_SECONDS = 0.05
+PAUSE_SECONDS = 0.2
+"""Far shorter than what a kill leaves behind lasts: nobody mends it before the lease has lapsed."""
 
 
 class Reader:

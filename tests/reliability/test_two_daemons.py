@@ -93,7 +93,7 @@ def running(s3: EmbeddedStore, folder: Path, lease: str, interval: str) -> Itera
 
 
 def test_the_second_waits_and_takes_over_when_the_first_is_killed(s3: EmbeddedStore, tmp_path: Path) -> None:
-    with running(s3, tmp_path, lease="2s", interval="1s") as twins:
+    with running(s3, tmp_path, lease="4s", interval="1s") as twins:
         first = twins.holder()
         (second,) = twins.daemons.keys() - {first}
         wait_until(lambda: "feed.standing_by" in twins.log(second), "the second one's patience")
